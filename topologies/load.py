@@ -1,0 +1,58 @@
+"""Get a topology by name: ours, a file of the user's, or one of TopoHub's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from topologies.checks import semantic_problems
+from topologies.files import Document, plain, read_document
+from topologies.problems import InputError, Locate, Problem, fields_of, from_validation, unknown
+from topologies.spec import Topology
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+def catalogue_names() -> list[str]:
+    """The topologies that come with Fibercut."""
+    return sorted(path.stem for path in CATALOGUE.glob("*.yaml"))
+
+
+def load_topology(name: str, base: Path | None = None) -> Topology:
+    """The topology `name`: a catalogue name, `topohub` key, or a file's path.
+
+    A path is taken relative to `base` (the folder of the file that names it).
+    Raises InputError with every problem of the file.
+    """
+    if name in catalogue_names():
+        return topology_from(read_document(CATALOGUE / f"{name}.yaml"))
+    if name.endswith((".yaml", ".yml", ".json")):
+        return topology_from(read_document((base or Path()) / name))
+    if "/" in name:
+        from topologies.topohub import import_topohub  # noqa: PLC0415 - large and seldom needed
+
+        return import_topohub(name)
+    message = unknown("topology", name, catalogue_names())
+    raise InputError([Problem(name, f"{message}; or a .yaml file, or topozoo/NAME from TopoHub")])
+
+
+def topology_from(document: Document) -> Topology:
+    """Check one document as a topology. Raises InputError with all its problems."""
+    return check_topology(plain(document.data), document.locate)
+
+
+def check_topology(data: Mapping[str, Any], locate: Locate) -> Topology:
+    """Check plain data as a topology; `locate` words the place of each problem."""
+    problems: list[Problem] = []
+    topology = None
+    try:
+        topology = Topology.model_validate(data)
+    except ValidationError as error:
+        problems = from_validation(error, locate, lambda place: fields_of(Topology, place))
+    problems += semantic_problems(data, locate)
+    if problems or topology is None:
+        raise InputError(problems)
+    return topology

@@ -1,0 +1,110 @@
+"""What is wrong with an input file, said in one way everywhere.
+
+All problems of a file are collected and told together, each with its place,
+the value found there and what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+Location = tuple[str | int, ...]
+Locate = Callable[[Location], str]
+
+_SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and what would be right.
+
+    place: where, as a person would look for it (`demo.yaml:12: spans[3].rate_gbps`).
+    message: what is wrong, what is allowed and what to do.
+    """
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class InputError(Exception):
+    """An input cannot be used; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def dotted(location: Location) -> str:
+    """`('spans', 3, 'rate_gbps')` as `spans[3].rate_gbps`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "(the whole file)"
+
+
+def shown(value: Any) -> str:
+    """A value as it is put into a message: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def suggestion(word: object, allowed: Sequence[str]) -> str:
+    """` (did you mean 'x'?)` where something near exists, else an empty text."""
+    near = difflib.get_close_matches(str(word), allowed, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def unknown(what: str, word: object, allowed: Iterable[str]) -> str:
+    """The message for a name that does not exist, with what does."""
+    names = sorted(allowed)
+    listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"unknown {what} {shown(word)}{suggestion(word, names)}; there are: {listed or 'none'}"
+
+
+def from_validation(
+    error: ValidationError, locate: Locate, fields_at: Callable[[Location], Iterable[str]]
+) -> list[Problem]:
+    """Pydantic's errors in this project's words.
+
+    fields_at gives the names that are allowed in the mapping at a location.
+    """
+    problems = []
+    for item in error.errors():
+        location = tuple(item["loc"])
+        if item["type"] == "extra_forbidden":
+            message = unknown("field", location[-1], fields_at(location[:-1]))
+        elif item["type"] == "missing":
+            message = "this field is missing; add it"
+        else:
+            message = f"{item['msg']}, not {shown(item.get('input'))}"
+        problems.append(Problem(locate(location), message))
+    return problems
+
+
+def fields_of(model: type[BaseModel], location: Location) -> list[str]:
+    """The field names of the model at a location inside `model` (empty if it is none)."""
+    current: Any = model
+    for part in location:
+        current = _step(current, part)
+    return list(current.model_fields) if _is_model(current) else []
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _step(annotation: Any, part: str | int) -> Any:
+    if _is_model(annotation) and part in annotation.model_fields:
+        return annotation.model_fields[part].annotation
+    for argument in getattr(annotation, "__args__", ()):
+        if isinstance(part, int) or _is_model(argument):
+            return argument if isinstance(part, int) else _step(argument, part)
+    return None
