@@ -1,0 +1,47 @@
+"""Start traffic programs as processes, as an experiment does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from traffic.describe import Process, environment
+
+DEADLINE_S = 30
+
+
+def start(process: Process) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        process.argv(sys.executable),
+        env={**os.environ, **environment()},
+        cwd="/",
+        text=True,
+        stderr=subprocess.PIPE,
+    )
+
+
+def end(process: subprocess.Popen[str], status: int = 0) -> str:
+    """Wait for the end and check the status; what was said on standard error."""
+    _, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == status, said
+    assert "Traceback" not in said
+    return said
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_for_file(path: Path, process: subprocess.Popen[str]) -> None:
+    """Until the program has made its output file, which it does before it serves."""
+    while not path.exists():
+        try:
+            process.wait(timeout=0.02)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the program ended with {process.returncode}")

@@ -1,0 +1,150 @@
+"""Bulk transfer with iperf3, through its library's Python wrapper.
+
+    python -m traffic.bulk server --port 5201 --out server.json
+    python -m traffic.bulk client --to 10.0.0.2:5201 --duration-s 10 --out client.json
+
+The output is iperf3's own JSON, with `status` (`ok`, `failed`, `unfinished`) and `reason`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from argparse import Namespace
+from typing import Any
+
+from traffic.clock import NS_PER_S, now_ns, wait_until, wake_exactly
+from traffic.command import MAX_PORT, Failure, Parser, add_window, address, number, run, whole
+from traffic.command import window as window_of
+from traffic.output import write_json
+from traffic.stopping import Stop
+
+PROGRAM = "traffic.bulk"
+
+_CONNECT_TIMEOUT_MS = 10_000
+_GRACE_NS = 10 * NS_PER_S
+_CHECK_EVERY_NS = NS_PER_S // 10
+# The wrapper reads libiperf's report from a pipe only when it is whole.
+_PIPE_BYTES = 1 << 20
+
+
+class Transfer(threading.Thread):
+    """One run of libiperf in a thread, because its C code cannot be interrupted."""
+
+    def __init__(self, side: Any) -> None:
+        super().__init__(daemon=True)
+        self.side = side
+        self.result: dict[str, Any] | None = None
+
+    def run(self) -> None:
+        """Run to the end and keep iperf3's JSON; an error is in its field `error`."""
+        self.result = self.side.run().json
+
+    def wait(self, deadline_ns: int | None, stop: Stop) -> None:
+        """Wait for the end, a stop or the deadline."""
+        while self.is_alive() and not stop.requested:
+            present_ns = now_ns()
+            if deadline_ns is not None and present_ns >= deadline_ns:
+                return
+            wait_until(present_ns + _CHECK_EVERY_NS, stop)
+
+    def report(self) -> dict[str, object]:
+        """What to write: iperf3's JSON, or why there is none."""
+        if self.result is None:
+            return {"status": "unfinished", "reason": "ended before iperf3 had a result"}
+        error = self.result.get("error")
+        return {"status": "failed" if error else "ok", "reason": error, **self.result}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one transfer or serve one: 0, or 1 if iperf3 failed."""
+    args = parse(arguments)
+    wake_exactly()
+    stop = Stop().on_signals()
+    start_ns, stop_ns = window_of(args)
+    transfer = Transfer(
+        _client(args, start_ns, stop_ns) if args.role == "client" else _server(args)
+    )
+    write_json(args.out, transfer.report())  # fails before the run, not after
+    if args.role == "client":
+        wait_until(start_ns, stop)
+    if not stop.requested:
+        transfer.start()
+    transfer.wait(None if stop_ns is None else stop_ns + _GRACE_NS, stop)
+    report = transfer.report()
+    write_json(args.out, report)
+    if report["status"] == "failed":
+        raise Failure(f"iperf3: {report['reason']}")
+    if transfer.is_alive():
+        os._exit(0)  # libiperf's thread never returns; nothing is left to clean up
+    return 0
+
+
+def _library() -> Any:
+    try:
+        import iperf3  # noqa: PLC0415  the other programs must not need it
+    except ImportError:
+        raise Failure("the Python package iperf3 is missing; install it") from None
+    return iperf3
+
+
+def _made(kind: str) -> Any:
+    try:
+        side = getattr(_library(), kind)()
+    except OSError as error:
+        raise Failure(f"libiperf cannot be loaded ({error}); install iperf3") from None
+    fcntl.fcntl(side._pipe_in, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # noqa: SLF001
+    return side
+
+
+def _client(args: Namespace, start_ns: int, stop_ns: int | None) -> Any:
+    seconds, rest_ns = divmod((stop_ns or 0) - start_ns, NS_PER_S)
+    if stop_ns is None or seconds < 1 or rest_ns:
+        raise Failure("iperf3 runs whole seconds; give --duration-s 1, 2, …")
+    client = _made("Client")
+    client.server_hostname, client.port = args.to
+    client.duration = seconds
+    client.protocol = args.protocol
+    client.num_streams = args.streams
+    if args.rate_mbps:
+        client.bandwidth = round(args.rate_mbps * 1e6)
+    if args.payload_bytes:
+        client.blksize = args.payload_bytes
+    client.lib.iperf_set_test_connect_timeout(client._test, _CONNECT_TIMEOUT_MS)  # noqa: SLF001
+    return client
+
+
+def _server(args: Namespace) -> Any:
+    server = _made("Server")
+    server.port = args.port
+    if args.bind:
+        server.bind_address = args.bind
+    return server
+
+
+def parse(arguments: list[str]) -> Namespace:
+    """The checked arguments; ends the process with status 2 when they are wrong."""
+    parser = Parser(prog=PROGRAM, description="Move bulk data with iperf3.")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="server|client")
+    server = roles.add_parser("server", help="serve one transfer")
+    server.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")
+    server.add_argument("--port", type=whole(1, MAX_PORT), required=True)
+    client = roles.add_parser("client", help="send for some seconds")
+    client.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
+    client.add_argument("--protocol", choices=("tcp", "udp"), default="tcp", help="(tcp)")
+    client.add_argument(
+        "--rate-mbps", type=number(0.001, 1e6), help="target rate (tcp: unlimited, udp: 1.05)"
+    )
+    client.add_argument("--streams", type=whole(1, 128), default=1, help="(1)")
+    client.add_argument(
+        "--payload-bytes", type=whole(16, 1 << 20), help="size of one write (iperf3's choice)"
+    )
+    for role in (server, client):
+        role.add_argument("--out", required=True, metavar="FILE", help="iperf3's JSON")
+        add_window(role)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    run(PROGRAM, main)

@@ -1,0 +1,184 @@
+"""Each program as a description that turns into its command line.
+
+An experiment fills these in from its scenario and starts `argv(...)` in a host, without
+knowing the programs' flags: a field is the flag of the same name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar
+
+_PACKAGE = Path(__file__).resolve().parent
+
+Value = str | int | float | bool | tuple[str, ...] | None
+
+
+def environment() -> dict[str, str]:
+    """What the programs need in their environment, whatever their working directory."""
+    return {"PYTHONPATH": str(_PACKAGE.parent)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A program of this package in one host.
+
+    out: its result file. start_at_ns, stop_at_ns: CLOCK_MONOTONIC; None: at once, until a
+    signal ends it.
+    """
+
+    program: ClassVar[str]
+    role: ClassVar[str] = ""
+    needs_packages: ClassVar[bool] = False
+
+    out: str
+    start_at_ns: int | None = None
+    stop_at_ns: int | None = None
+
+    def argv(self, python: str) -> list[str]:
+        """The command line. Run it with `environment()` added to the environment."""
+        # -S: without site-packages Python starts in a third of the time.
+        options = ["-P"] if self.needs_packages else ["-S", "-P"]
+        command = [python, *options, str(_PACKAGE / f"{self.program}.py")]
+        if self.role:
+            command.append(self.role)
+        for field in fields(self):
+            command += _flag(field.name, getattr(self, field.name))
+        return command
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSender(Process):
+    """Numbered UDP packets on an exact schedule; `to` is HOST:PORT."""
+
+    program = "probe"
+    role = "send"
+
+    to: str
+    rate_pps: int
+    flow: int = 0
+    payload_bytes: int = 64
+    dscp: int = 0
+    stamp: str = "schedule"
+    """`schedule` in virtual time, `clock` in real time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReceiver(Process):
+    """Records one flow's packets: rows in `out` (see probe_log), a summary in `out`.json."""
+
+    program = "probe"
+    role = "receive"
+
+    port: int
+    flow: int = 0
+    bind: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllReduceRank(Process):
+    """One rank of a training loop; `peers` are all ranks' HOST:PORT in order."""
+
+    program = "allreduce"
+
+    rank: int
+    peers: tuple[str, ...]
+    bytes: int
+    compute_ms: float = 0.0
+    compute_jitter: float = 0.0
+    steps: int | None = None
+    verify: bool = False
+    seed: int = 0
+    connect_timeout_s: float = 30.0
+    stall_timeout_s: float = 300.0
+    grace_s: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceServer(Process):
+    """The model of an inference server."""
+
+    program = "inference"
+    role = "serve"
+
+    port: int
+    bind: str | None = None
+    slots: int = 8
+    prefill_ms: float = 20.0
+    prefill_per_token_ms: float = 0.05
+    decode_ms: float = 20.0
+    token_bytes: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceLoad(Process):
+    """Open-loop requests to one server; token counts are `N` or `lognormal:MEDIAN:SIGMA[:MAX]`."""
+
+    program = "inference"
+    role = "load"
+
+    server: str
+    rate_rps: float
+    prompt_tokens: str = "512"
+    answer_tokens: str = "64"
+    bytes_per_token: int = 4
+    connections: str = "pool"
+    warm: int = 4
+    timeout_s: float = 10.0
+    drain_s: float = 10.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkServer(Process):
+    """Serves one iperf3 transfer."""
+
+    program = "bulk"
+    role = "server"
+    needs_packages = True
+
+    port: int
+    bind: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkClient(Process):
+    """One iperf3 transfer over whole seconds (stop_at_ns − start_at_ns)."""
+
+    program = "bulk"
+    role = "client"
+    needs_packages = True
+
+    to: str
+    protocol: str = "tcp"
+    rate_mbps: float | None = None
+    streams: int = 1
+    payload_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CraftedPackets(Process):
+    """Scapy's packets, `udp` or `rocev2`."""
+
+    program = "crafted"
+    needs_packages = True
+
+    to: str
+    kind: str = "udp"
+    count: int = 1
+    rate_pps: int = 1000
+    payload_bytes: int = 64
+    dscp: int = 0
+    ecn: int = 0
+    queue_pair: int = 1
+    pcap: str | None = None
+
+
+def _flag(name: str, value: Value) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if value is None or value is False:
+        return []
+    if value is True:
+        return [flag]
+    return [flag, ",".join(value) if isinstance(value, tuple) else str(value)]

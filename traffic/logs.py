@@ -1,0 +1,98 @@
+"""Read what the programs wrote. Times are CLOCK_MONOTONIC nanoseconds; None is not known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One training step of one rank."""
+
+    rank: int
+    ranks: int
+    step: int
+    status: str
+    """`ok` or `unfinished`."""
+    reason: str | None
+    start_ns: int
+    compute_end_ns: int | None
+    end_ns: int | None
+    bytes: int
+    sent_bytes: int
+    received_bytes: int
+    algbw_mbps: float | None
+    busbw_mbps: float | None
+    wrong: int | None
+
+    @property
+    def communication_ns(self) -> int | None:
+        """How long the all-reduce took at this rank, waiting for slower ranks included."""
+        if self.end_ns is None or self.compute_end_ns is None:
+            return None
+        return self.end_ns - self.compute_end_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One inference request as its user saw it."""
+
+    id: int
+    status: str
+    """`ok`, `failed` or `unfinished`."""
+    reason: str | None
+    due_ns: int
+    """When the open-loop schedule sent it; latencies count from here."""
+    sent_ns: int | None
+    first_token_ns: int | None
+    end_ns: int
+    prompt_tokens: int
+    tokens_expected: int
+    tokens: int
+    received_bytes: int
+    connection: str
+
+    @property
+    def ttft_ns(self) -> int | None:
+        """Time to first token."""
+        return None if self.first_token_ns is None else self.first_token_ns - self.due_ns
+
+    @property
+    def tpot_ns(self) -> float | None:
+        """Time per output token after the first; None for unfinished or one-token answers."""
+        if self.status != "ok" or self.first_token_ns is None or self.tokens < 2:
+            return None
+        return (self.end_ns - self.first_token_ns) / (self.tokens - 1)
+
+
+def read_steps(path: Path) -> list[Step]:
+    """The steps that one rank logged. Raises OSError, and ValueError for a foreign file."""
+    return [_made(Step, path, record) for record in _lines(path)]
+
+
+def read_requests(path: Path) -> list[Request]:
+    """The requests that one user host logged, in the order in which they were due.
+
+    Raises OSError, and ValueError for a foreign file.
+    """
+    requests: list[Request] = [_made(Request, path, record) for record in _lines(path)]
+    return sorted(requests, key=lambda request: request.id)
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            yield json.loads(line)
+        except ValueError:
+            raise ValueError(f"{path}:{number}: not a line of JSON") from None
+
+
+def _made(kind: Any, path: Path, record: Any) -> Any:
+    try:
+        return kind(**record)
+    except TypeError:
+        raise ValueError(f"{path}: not a log of this kind ({kind.__name__})") from None

@@ -1,0 +1,71 @@
+"""One-way probe: numbered UDP packets on an exact schedule, and their receiver.
+
+    python -m traffic.probe receive --port 9000 --out flow.i64x3
+    python -m traffic.probe send --to 10.0.0.2:9000 --rate-pps 10000 --duration-s 60 --out s.json
+
+The receiver records what arrives and needs nobody's word on what was sent.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from traffic.clock import wake_exactly
+from traffic.command import MAX_PORT, Parser, add_window, address, run, whole
+from traffic.probe_packet import MAX_FLOW, MAX_PAYLOAD_BYTES, MAX_RATE_PPS, MIN_PAYLOAD_BYTES
+from traffic.probe_receive import receive
+from traffic.probe_send import send
+
+PROGRAM = "traffic.probe"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program. Raises Failure when it cannot do its work."""
+    args = parse(arguments)
+    wake_exactly()
+    return send(args) if args.role == "send" else receive(args)
+
+
+def parse(arguments: list[str]) -> Namespace:
+    """The checked arguments; ends the process with status 2 when they are wrong."""
+    parser = Parser(prog=PROGRAM, description="Send or receive one-way probe packets.")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="send|receive")
+    sender = roles.add_parser("send", help="send numbered packets on an exact schedule")
+    receiver = roles.add_parser("receive", help="record what arrives")
+    _add_send(sender)
+    _add_receive(receiver)
+    for role in (sender, receiver):
+        role.add_argument("--flow", type=whole(0, MAX_FLOW), default=0, help="flow id (0)")
+        add_window(role)
+    return parser.parse_args(arguments)
+
+
+def _add_send(sender: ArgumentParser) -> None:
+    sender.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
+    sender.add_argument(
+        "--rate-pps", type=whole(1, MAX_RATE_PPS), default=1000, help="packets per second (1000)"
+    )
+    sender.add_argument(
+        "--payload-bytes", type=whole(MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES), default=64,
+        help="UDP payload (64)",
+    )  # fmt: skip
+    sender.add_argument("--dscp", type=whole(0, 63), default=0, help="traffic class (0)")
+    sender.add_argument(
+        "--stamp", choices=("schedule", "clock"), default="schedule",
+        help="transmit time in the packet: when it was due (exact in virtual time, saves a"
+        " clock reading for each packet), or read from the clock (default: schedule)",
+    )  # fmt: skip
+    sender.add_argument("--out", required=True, metavar="FILE", help="summary, JSON")
+
+
+def _add_receive(receiver: ArgumentParser) -> None:
+    receiver.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")
+    receiver.add_argument("--port", type=whole(1, MAX_PORT), required=True)
+    receiver.add_argument(
+        "--out", required=True, metavar="FILE",
+        help="little-endian int64 rows: sequence, sent ns, received ns; FILE.json sums up",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(PROGRAM, main)
