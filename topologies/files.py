@@ -59,7 +59,7 @@ def parse_document(name: str, text: str) -> Document:
     except (YAMLError, ValueError) as error:
         raise InputError([Problem(name, f"not valid YAML: {error}")]) from None
     if not isinstance(data, Mapping):
-        kind = "empty" if data is None else type(data).__name__
+        kind = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise InputError([Problem(name, f"must be a mapping of fields, not {kind}")])
     return Document(name, data)
 

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 Location = tuple[str | int, ...]
 Locate = Callable[[Location], str]
 
 _SHOWN_CHARACTERS = 60
+# What the patterns of names allow, for people.
+PATTERNS_IN_WORDS = {
+    r"^[a-z][a-z0-9-]{0,14}$": "1 to 15 of a-z, 0-9 and -, the first a letter",
+    r"^[a-z][a-z0-9-]{0,31}$": "1 to 32 of a-z, 0-9 and -, the first a letter",
+    r"^[a-z0-9][a-z0-9-]{0,63}$": "1 to 64 of a-z, 0-9 and -, the first not -",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,43 @@ def from_validation(
         location = tuple(item["loc"])
         if item["type"] == "extra_forbidden":
             message = unknown("field", location[-1], fields_at(location[:-1]))
-        elif item["type"] == "missing":
-            message = "this field is missing; add it"
+        elif item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
+            continue  # pydantic counts only the entries that are right; those are told already
         else:
-            message = f"{item['msg']}, not {shown(item.get('input'))}"
+            message = _in_words(item)
         problems.append(Problem(locate(location), message))
     return problems
+
+
+def _in_words(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    value = shown(error.get("input"))
+    match error["type"]:
+        case "missing":
+            return "this field is missing; add it"
+        case "greater_than":
+            return f"must be greater than {context['gt']}, not {value}"
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}, not {value}"
+        case "less_than_equal":
+            return f"must be at most {context['le']}, not {value}"
+        case "less_than":
+            return f"must be less than {context['lt']}, not {value}"
+        case "too_short":
+            return f"needs at least {context['min_length']}, and has {context['actual_length']}"
+        case "tuple_type":
+            return f"must be a list, not {value}"
+        case "string_pattern_mismatch":
+            allowed = PATTERNS_IN_WORDS.get(context["pattern"], context["pattern"])
+            return f"must be {allowed}, not {value}"
+        case "union_tag_not_found":
+            return "the field 'kind' is missing; add it"
+        case "union_tag_invalid":
+            tags = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+            return unknown("kind", context["tag"], tags)
+        case _:
+            allowed = error["msg"].removeprefix("Input should be ").replace(", unable", "; unable")
+            return f"must be {allowed}, not {value}"
 
 
 def fields_of(model: type[BaseModel], location: Location) -> list[str]:

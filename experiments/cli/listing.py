@@ -1,0 +1,54 @@
+"""`fibercut list`: what there is to run and to choose from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from controller.policies import POLICIES
+from experiments.scenario_load import load_scenario, shipped_scenarios
+from topologies.load import catalogue_names, load_topology
+
+
+@click.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print the lists as JSON.")
+def list_(as_json: bool) -> None:
+    """List the shipped scenarios, topologies and policies."""
+    lists = _lists()
+    if as_json:
+        click.echo(json.dumps(lists, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    for title, entries in lists.items():
+        table = Table(title=title, title_justify="left", title_style="bold", box=None)
+        table.add_column(style="cyan", no_wrap=True)
+        table.add_column()
+        for entry in entries:
+            table.add_row(entry["name"], entry["description"])
+        console.print(table)
+    console.print(
+        "A topology may also be a .yaml file, or topozoo/NAME and the like from TopoHub.",
+        highlight=False,
+    )
+
+
+def _lists() -> dict[str, list[dict[str, Any]]]:
+    scenarios = [load_scenario(name).scenario for name in shipped_scenarios()]
+    topologies = [load_topology(name) for name in catalogue_names()]
+    return {
+        "scenarios": [{"name": s.name, "description": s.description} for s in scenarios],
+        "topologies": [
+            {
+                "name": t.name,
+                "description": t.description,
+                "sites": len(t.sites),
+                "spans": len(t.spans),
+            }
+            for t in topologies
+        ],
+        "policies": [{"name": p.name, "description": p.summary} for p in POLICIES.values()],
+    }

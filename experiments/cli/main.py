@@ -1,0 +1,72 @@
+"""The command group. A command's module is imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from experiments.cli.ending import ended
+from experiments.versions import fibercut_version
+
+# The commands, in the order in which help lists them: module and attribute, and one line of help.
+COMMANDS = {
+    "demo": ("experiments.cli.run:demo", "Run the main experiment: a conduit is cut, and heals."),
+    "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
+    "list": ("experiments.cli.listing:list_", "List scenarios, topologies and policies."),
+    "validate": ("experiments.cli.validate:validate", "Check a scenario or topology file."),
+    "shell": ("experiments.cli.shell:shell", "The Mininet prompt on a built network."),
+    "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),
+    "doctor": ("experiments.cli.doctor:doctor", "What is there, what is missing, how to mend it."),
+    "test": ("experiments.cli.testing:test", "Check the code and run all tests."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are found in COMMANDS, so that starting stays cheap."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in COMMANDS' order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"fibercut {fibercut_version()}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Cut the fibre, measure the heal: a packet-level testbed for AI backbone networks.
+
+    Exit status: 0 when all went well, 1 when a run failed, 2 for input that
+    cannot be used, 130 when interrupted.
+    """
+
+
+def main() -> None:
+    """The program `fibercut`."""
+    sys.exit(ended(lambda: cli.main(prog_name="fibercut", standalone_mode=False)))

@@ -1,0 +1,135 @@
+"""`fibercut run SCENARIO` and `fibercut demo`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from controller.policies import POLICIES
+from experiments.cli.ending import FAILED, INTERRUPTED
+from experiments.machine_check import check_real_clock
+from experiments.progress import progress
+from experiments.run_folder import new_run_folder
+from experiments.runner import RunResult
+from experiments.runner import run as run_scenario
+from experiments.scenario import Clock
+from experiments.scenario_load import LoadedScenario, load_scenario
+from experiments.table import render
+from guest import GuestKernel, provide_kernel
+from topologies.problems import InputError, Problem, unknown
+
+_WIDTH_ELSEWHERE = 120
+_SEED = click.IntRange(0, 2**63 - 1)
+
+
+def _options(command: Any) -> Any:
+    for option in (
+        click.option("--seed", type=_SEED, help="Of all random numbers; default: the scenario's."),
+        click.option(
+            "--clock",
+            type=click.Choice([clock.value for clock in Clock]),
+            help="virtual (in the guest) or real (this machine, as root); default: the scenario's.",
+        ),
+        click.option("--policy", "policies", multiple=True, help="Only this policy (repeatable)."),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path("runs"),
+            show_default=True,
+            help="Folder for the results.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("scenario")
+@_options
+def run(scenario: str, **options: Any) -> int:
+    """Run a scenario: each of its policies in a network of its own, and compare them.
+
+    SCENARIO is the name of a shipped scenario (see `fibercut list`) or a YAML file.
+    """
+    return _run(scenario, **options)
+
+
+@click.command()
+@_options
+def demo(**options: Any) -> int:
+    """Run the main experiment: a conduit of the AI backbone is cut, and heals."""
+    return _run("fiber-cut", **options)
+
+
+def _run(
+    name: str,
+    seed: int | None,
+    clock: str | None,
+    policies: Sequence[str],
+    out: Path,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    loaded = _with_options(load_scenario(name), seed, clock, policies)
+    kernel: GuestKernel | None = None
+    if loaded.scenario.clock is Clock.REAL:
+        check_real_clock()
+    else:
+        kernel = provide_kernel()
+    folder = new_run_folder(out, loaded.scenario.name)
+    with progress(loaded.scenario.policies, quiet) as shown:
+        result = run_scenario(loaded, folder, kernel, shown)
+    if as_json:
+        click.echo(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
+    else:
+        _print(result)
+    statuses = {"ok": 0, "failed": FAILED, "interrupted": INTERRUPTED}
+    return statuses[result.summary["status"]]
+
+
+def _with_options(
+    loaded: LoadedScenario, seed: int | None, clock: str | None, policies: Sequence[str]
+) -> LoadedScenario:
+    wrong = [name for name in policies if name not in POLICIES]
+    if wrong:
+        raise InputError([Problem("--policy", unknown("policy", n, POLICIES)) for n in wrong])
+    changes: dict[str, Any] = {}
+    if seed is not None:
+        changes["seed"] = seed
+    if clock is not None:
+        changes["clock"] = Clock(clock)
+    if policies:
+        changes["policies"] = tuple(dict.fromkeys(policies))
+    scenario = loaded.scenario.model_copy(update=changes)
+    return LoadedScenario(loaded.path, scenario, loaded.topology)
+
+
+def _as_json(result: RunResult) -> dict[str, Any]:
+    return {**result.summary, "folder": str(result.folder)}
+
+
+def _print(result: RunResult) -> None:
+    summary = result.summary
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_ELSEWHERE)
+    console.print(f"[bold]{summary['scenario']}[/bold]  {summary['description']}", highlight=False)
+    console.print(render(summary["policies"]))
+    for name, policy in summary["policies"].items():
+        if policy["reason"]:
+            console.print(f"[bold]{name}: {policy['status']}[/bold]: {policy['reason']}")
+    speed = summary["virtual_s"] / summary["wall_s"] if summary["wall_s"] else 0
+    console.print(
+        f"seed {summary['seed']}, clock {summary['clock']}: {summary['virtual_s']:.1f} s of it in "
+        f"{summary['wall_s']:.1f} s of wall time ({speed:.2f} times real time)\n"
+        f"digest {summary['digest']}\n"
+        f"report {result.folder / 'report.html'}",
+        highlight=False,
+    )

@@ -1,0 +1,136 @@
+"""What a fault does to training and inference, phase by phase."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.phases import Phase
+from experiments.statistics import percentile
+from traffic.clock import NS_PER_MS
+from traffic.logs import Request, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Training steps in a phase.
+
+    allreduce: ms from the end of the first rank's computing to the last rank's end;
+    step: ms from the first rank's start to the last rank's end. wrong: wrong sums.
+    """
+
+    finished: int
+    unfinished: int
+    allreduce_p50_ms: float | None
+    allreduce_max_ms: float | None
+    step_p50_ms: float | None
+    step_max_ms: float | None
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Inference requests due in a phase; times to first token and per token in ms."""
+
+    sent: int
+    failed: int
+    ttft_p50_ms: float | None
+    ttft_p99_ms: float | None
+    tpot_p50_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JointStep:
+    """One training step of all ranks together; end_ns is None if a rank did not finish."""
+
+    start_ns: int
+    compute_end_ns: int | None
+    end_ns: int | None
+    wrong: int
+
+    @property
+    def allreduce_ms(self) -> float | None:
+        """The all-reduce, from the first rank that waits to the last that is done."""
+        if self.end_ns is None or self.compute_end_ns is None:
+            return None
+        return (self.end_ns - self.compute_end_ns) / NS_PER_MS
+
+
+def joint_steps(ranks: Sequence[Step]) -> list[JointStep]:
+    """The steps of all ranks put together, in order."""
+    by_step: dict[int, list[Step]] = defaultdict(list)
+    for row in ranks:
+        by_step[row.step].append(row)
+    return [_joint(by_step[number]) for number in sorted(by_step)]
+
+
+def _joint(rows: Sequence[Step]) -> JointStep:
+    whole = len(rows) == rows[0].ranks
+    ends = [row.end_ns for row in rows if row.status == "ok" and row.end_ns is not None]
+    computed = [row.compute_end_ns for row in rows if row.compute_end_ns is not None]
+    return JointStep(
+        start_ns=min(row.start_ns for row in rows),
+        compute_end_ns=min(computed, default=None),
+        end_ns=max(ends) if whole and len(ends) == len(rows) else None,
+        wrong=sum(row.wrong or 0 for row in rows),
+    )
+
+
+def training_impact(ranks: Sequence[Step], phases: Sequence[Phase]) -> dict[str, Steps]:
+    """Each phase's steps. A step that touches `during` belongs there, any other to the
+    phase that it starts in."""
+    members: dict[str, list[JointStep]] = {phase.name: [] for phase in phases}
+    for step in joint_steps(ranks):
+        name = _phase_of(step, phases)
+        if name is not None:
+            members[name].append(step)
+    return {name: _steps(steps) for name, steps in members.items()}
+
+
+def _phase_of(step: JointStep, phases: Sequence[Phase]) -> str | None:
+    end_ns = phases[-1].until_ns if step.end_ns is None else step.end_ns
+    for phase in phases:
+        if phase.name == "during" and phase.overlaps(step.start_ns, end_ns):
+            return phase.name
+    return next((phase.name for phase in phases if phase.holds(step.start_ns)), None)
+
+
+def _steps(steps: Sequence[JointStep]) -> Steps:
+    done = [step for step in steps if step.end_ns is not None]
+    allreduce_ms = np.array([step.allreduce_ms for step in done], dtype=float)
+    step_ms = np.array([((s.end_ns or 0) - s.start_ns) / NS_PER_MS for s in done], dtype=float)
+    return Steps(
+        finished=len(done),
+        unfinished=len(steps) - len(done),
+        allreduce_p50_ms=percentile(allreduce_ms, 50),
+        allreduce_max_ms=percentile(allreduce_ms, 100),
+        step_p50_ms=percentile(step_ms, 50),
+        step_max_ms=percentile(step_ms, 100),
+        wrong=sum(step.wrong for step in steps),
+    )
+
+
+def inference_impact(
+    requests: Sequence[Request], phases: Sequence[Phase]
+) -> dict[str, Requests]:
+    """Each phase's requests, by when they were due. Failed ones count and have no time."""
+    return {
+        phase.name: _requests([request for request in requests if phase.holds(request.due_ns)])
+        for phase in phases
+    }
+
+
+def _requests(requests: Sequence[Request]) -> Requests:
+    answered = [request for request in requests if request.status == "ok"]
+    ttft_ms = np.array([r.ttft_ns for r in answered], dtype=float) / NS_PER_MS
+    per_token = [r.tpot_ns for r in answered if r.tpot_ns is not None]
+    return Requests(
+        sent=len(requests),
+        failed=len(requests) - len(answered),
+        ttft_p50_ms=percentile(ttft_ms, 50),
+        ttft_p99_ms=percentile(ttft_ms, 99),
+        tpot_p50_ms=percentile(np.array(per_token, dtype=float) / NS_PER_MS, 50),
+    )

@@ -1,0 +1,44 @@
+"""The network of a trial: built, and seen to work before anything is measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from experiments.scenario import Bfd
+from experiments.trial_job import TrialFailed
+from topologies.build import BfdTimers, build_network
+from topologies.plan import NetworkPlan
+from traffic.clock import NS_PER_S, now_ns
+
+_BFD_DEADLINE_NS = 60 * NS_PER_S
+_POLL_S = 0.1
+
+
+@contextmanager
+def built_network(plan: NetworkPlan, bfd: Bfd) -> Iterator[Any]:
+    """The Mininet network of a plan, with BFD on every span."""
+    with build_network(plan, bfd=BfdTimers(bfd.interval_ms, bfd.multiplier)) as net:
+        yield net
+
+
+def wait_for_bfd(plan: NetworkPlan) -> None:
+    """Wait until BFD is up at both ends of every span. Raises TrialFailed if it stays down."""
+    ends = {end.interface for span in plan.spans for end in (span.a, span.b)}
+    deadline_ns = now_ns() + _BFD_DEADLINE_NS
+    while missing := ends - _bfd_up():
+        if now_ns() > deadline_ns:
+            raise TrialFailed(f"BFD did not come up on {', '.join(sorted(missing)[:5])}")
+        time.sleep(_POLL_S)
+
+
+def _bfd_up() -> set[str]:
+    command = ["ovs-vsctl", "--format=json", "--columns=name,bfd_status", "list", "interface"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {
+        name for name, status in json.loads(done.stdout)["data"] if ["state", "up"] in status[1]
+    }

@@ -1,0 +1,97 @@
+"""The doctor's look at what the clock `real` needs: root, kernel modules, Open vSwitch running."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+from experiments.diagnosis import REAL, Check
+
+_MODULES = {
+    "openvswitch": "forwards the packets",
+    "sch_netem": "delays and loses packets",
+    "sch_htb": "gives links their rate",
+}
+_DATABASE = Path("/run/openvswitch/db.sock")
+
+
+def real_clock_checks() -> list[Check]:
+    """What the host's own kernel must offer for real time."""
+    return [_root(), *(_module(name, why) for name, why in _MODULES.items()), _service()]
+
+
+def module_source(name: str, loaded: str, builtin: str) -> str | None:
+    """How the kernel has a module: `loaded`, `built in`, or None.
+
+    loaded: the text of /proc/modules; builtin: of modules.builtin.
+    """
+    if any(line.split()[0] == name for line in loaded.splitlines() if line):
+        return "loaded"
+    if any(Path(line).name.partition(".ko")[0] == name for line in builtin.splitlines()):
+        return "built in"
+    return None
+
+
+def _root() -> Check:
+    user = os.geteuid()
+    return Check(
+        "real time",
+        "root",
+        user == 0,
+        "yes" if user == 0 else f"no (user {user})",
+        "only root may change the host's network",
+        "start fibercut with sudo",
+        (REAL,),
+    )
+
+
+def _module(name: str, why: str) -> Check:
+    release = platform.release()
+    source = module_source(
+        name,
+        _text(Path("/proc/modules")),
+        _text(Path("/lib/modules") / release / "modules.builtin"),
+    )
+    if source is None and _can_be_loaded(name):
+        source = "can be loaded"
+    return Check(
+        "real time",
+        f"kernel module {name}",
+        source is not None,
+        source or f"not in this kernel ({release})",
+        why,
+        "use the virtual machine (vagrant up), or a kernel that has the module",
+        (REAL,),
+    )
+
+
+def _can_be_loaded(name: str) -> bool:
+    modprobe = shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if modprobe is None:
+        return False
+    done = subprocess.run([modprobe, "-n", name], capture_output=True, timeout=10, check=False)
+    return done.returncode == 0
+
+
+def _service() -> Check:
+    running = _DATABASE.exists() and stat.S_ISSOCK(_DATABASE.stat().st_mode)
+    return Check(
+        "real time",
+        "Open vSwitch service",
+        running,
+        "running" if running else f"not running (no {_DATABASE})",
+        "the host's own switches belong to it",
+        "sudo systemctl start openvswitch-switch",
+        (REAL,),
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

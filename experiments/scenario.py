@@ -1,0 +1,157 @@
+"""What an experiment is: the scenario file's fields, frozen and validated.
+
+See docs/reference/scenario.md. Every time is in virtual seconds after the
+start of the workloads; every size and rate is the real one, before scaling.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from topologies.spec import Strict
+
+WORKLOAD_NAME = r"^[a-z][a-z0-9-]{0,31}$"
+WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
+
+
+class Clock(StrEnum):
+    VIRTUAL = "virtual"
+    REAL = "real"
+
+
+class Bfd(Strict):
+    """Bidirectional Forwarding Detection (RFC 5880) on every span."""
+
+    interval_ms: int = Field(default=10, ge=1, le=10_000)
+    multiplier: int = Field(default=3, ge=1, le=255)
+
+
+class _Workload(Strict):
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: WorkloadName
+
+
+class ProbeWorkload(_Workload):
+    """Sequence-numbered UDP at an exact rate, one way; what failover is measured on."""
+
+    kind: Literal["probe"]
+    from_host: str = Field(alias="from")
+    to_host: str = Field(alias="to")
+    rate_pps: int = Field(default=1000, ge=1, le=20_000)
+    payload_bytes: int = Field(default=64, ge=32, le=1400)
+
+
+class AllReduceWorkload(_Workload):
+    """Training: compute, then a ring all-reduce of the gradients, step after step."""
+
+    kind: Literal["allreduce"]
+    hosts: tuple[str, ...] = Field(min_length=2)
+    size_gb: float = Field(gt=0)
+    """Gradients per step and rank, before scaling (10^9 bytes)."""
+    compute_ms: float = Field(default=100.0, ge=0)
+    compute_jitter: float = Field(default=0.0, ge=0, lt=1)
+    """Largest deviation of the compute time, as a share of it."""
+    verify: bool = True
+
+
+class InferenceWorkload(_Workload):
+    """Open-loop requests with exponential arrivals and answers streamed by token."""
+
+    kind: Literal["inference"]
+    users: tuple[str, ...] = Field(min_length=1)
+    server: str
+    rate_rps: float = Field(gt=0, le=10_000)
+    """Requests per second of each user host."""
+    prompt_tokens: int = Field(default=1000, ge=1, le=1_000_000)
+    answer_tokens: int = Field(default=60, ge=1, le=100_000)
+    prefill_ms: float = Field(default=20.0, ge=0.001)
+    """Computing before the first token, plus prefill_ms_per_token for each of the prompt's."""
+    prefill_ms_per_token: float = Field(default=0.05, ge=0.001)
+    token_ms: float = Field(default=20.0, ge=0.001)
+    slots: int = Field(default=64, ge=1)
+    """Requests that the server answers at the same time; more wait."""
+    timeout_s: float = Field(default=10.0, gt=0)
+
+
+class BulkWorkload(_Workload):
+    """iperf3 from one host to another: TCP as fast as it goes, or UDP at a rate."""
+
+    kind: Literal["bulk"]
+    from_host: str = Field(alias="from")
+    to_host: str = Field(alias="to")
+    protocol: Literal["tcp", "udp"] = "tcp"
+    rate_gbps: float | None = Field(default=None, gt=0)
+    """Before scaling; needed for udp."""
+
+
+Workload = Annotated[
+    ProbeWorkload | AllReduceWorkload | InferenceWorkload | BulkWorkload,
+    Field(discriminator="kind"),
+]
+
+
+class Visibility(StrEnum):
+    """How the ends of a cut span can notice."""
+
+    SILENT = "silent"
+    CARRIER = "carrier"
+
+
+class SpanCut(Strict):
+    """One span stops carrying packets, those in flight included."""
+
+    kind: Literal["span-cut"]
+    span: str
+    at_s: float = Field(ge=0)
+    repair_at_s: float | None = Field(default=None, gt=0)
+    visibility: Visibility = Visibility.SILENT
+
+
+class ConduitCut(Strict):
+    """All spans of a conduit are cut at once: the excavator's experiment."""
+
+    kind: Literal["conduit-cut"]
+    conduit: str
+    at_s: float = Field(ge=0)
+    repair_at_s: float | None = Field(default=None, gt=0)
+    visibility: Visibility = Visibility.SILENT
+
+
+class SpanLoss(Strict):
+    """A span drops packets at random, both ways, without anyone being told."""
+
+    kind: Literal["span-loss"]
+    span: str
+    at_s: float = Field(default=0, ge=0)
+    repair_at_s: float | None = Field(default=None, gt=0)
+    one_in: int = Field(ge=2, le=10_000)
+    """Each packet is lost with the probability 1/one_in."""
+
+
+Fault = Annotated[SpanCut | ConduitCut | SpanLoss, Field(discriminator="kind")]
+
+
+class Scenario(Strict):
+    """A topology, the policies to compare, what it carries and what breaks."""
+
+    name: WorkloadName
+    description: str = ""
+    topology: str
+    """A catalogue name, a TopoHub key or a file, relative to the scenario's folder."""
+    clock: Clock = Clock.VIRTUAL
+    scale: float = Field(default=10_000.0, ge=1, le=1e9)
+    """Capacities and data volumes are divided by this; times never are."""
+    buffer_ms: float = Field(default=20.0, gt=0, le=10_000)
+    """The queue in front of each span, in time at line rate."""
+    bfd: Bfd = Bfd()
+    policies: tuple[str, ...] = Field(default=("fast-reroute",), min_length=1)
+    warmup_s: float = Field(default=1.0, ge=0)
+    """Left out of every statistic."""
+    duration_s: float = Field(gt=0, le=86_400)
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    workloads: tuple[Workload, ...] = Field(min_length=1)
+    faults: tuple[Fault, ...] = ()

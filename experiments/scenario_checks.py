@@ -1,0 +1,142 @@
+"""What a scenario's fields say together, and against its topology.
+
+Works on the data as read, so that these problems are told together with those
+of single fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from controller.policies import POLICIES
+from topologies.problems import Locate, Location, Problem, unknown
+from topologies.spec import Topology, host_names
+
+# Which fields of each kind name hosts of the topology.
+_HOST_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "probe": ("from", "to"),
+    "allreduce": ("hosts",),
+    "inference": ("users", "server"),
+    "bulk": ("from", "to"),
+}
+
+
+def semantic_problems(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+) -> list[Problem]:
+    """Everything wrong with a scenario that no single field shows."""
+    return [
+        *_policies(data, locate),
+        *_workload_names(data, locate),
+        *_workloads(data, topology, locate),
+        *_faults(data, topology, locate),
+        *_times(data, locate),
+    ]
+
+
+def _records(data: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
+    value = data.get(key)
+    if not isinstance(value, list):
+        return []
+    return [(index, item) for index, item in enumerate(value) if isinstance(item, Mapping)]
+
+
+def _policies(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+    policies = data.get("policies")
+    seen: set[str] = set()
+    for index, name in enumerate(policies if isinstance(policies, list) else []):
+        if not isinstance(name, str):
+            continue
+        if name not in POLICIES:
+            yield Problem(locate(("policies", index)), unknown("policy", name, POLICIES))
+        elif name in seen:
+            yield Problem(locate(("policies", index)), f"policy {name!r} stands here twice")
+        seen.add(name)
+
+
+def _workload_names(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, workload in _records(data, "workloads"):
+        name = workload.get("name")
+        if isinstance(name, str) and name in seen:
+            place = locate(("workloads", index, "name"))
+            yield Problem(place, f"duplicate workload name {name!r}; names are unique")
+        seen.add(str(name))
+
+
+def _workloads(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+) -> Iterator[Problem]:
+    hosts = {n for s in topology.sites for n, _ in host_names(s)} if topology else None
+    for index, workload in _records(data, "workloads"):
+        base: Location = ("workloads", index)
+        named = list(_named_hosts(workload, base))
+        for location, name in named:
+            if hosts is not None and name not in hosts:
+                yield Problem(locate(location), unknown("host", name, hosts))
+        if workload.get("from") is not None and workload.get("from") == workload.get("to"):
+            message = f"from and to are both {workload['to']!r}; they must differ"
+            yield Problem(locate((*base, "to")), message)
+        yield from _repeated(workload, base, locate)
+        if workload.get("protocol") == "udp" and workload.get("rate_gbps") is None:
+            yield Problem(locate(base), "udp needs a rate_gbps; add it")
+
+
+def _named_hosts(workload: Mapping[str, Any], base: Location) -> Iterator[tuple[Location, str]]:
+    for field in _HOST_FIELDS.get(str(workload.get("kind")), ()):
+        value = workload.get(field)
+        if isinstance(value, str):
+            yield (*base, field), value
+        elif isinstance(value, list):
+            yield from (
+                ((*base, field, i), item) for i, item in enumerate(value) if isinstance(item, str)
+            )
+
+
+def _repeated(workload: Mapping[str, Any], base: Location, locate: Locate) -> Iterator[Problem]:
+    for field in ("hosts", "users"):
+        names = workload.get(field)
+        if not isinstance(names, list):
+            continue
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                message = f"host {name!r} stands here twice; one process runs on each"
+                yield Problem(locate((*base, field, index)), message)
+
+
+def _faults(data: Mapping[str, Any], topology: Topology | None, locate: Locate) -> Iterator[Problem]:
+    if topology is None:
+        return
+    targets: Mapping[str, Iterable[str]] = {
+        "span": [span.id for span in topology.spans],
+        "conduit": list(topology.conduits()),
+    }
+    for index, fault in _records(data, "faults"):
+        for field, names in targets.items():
+            target = fault.get(field)
+            if isinstance(target, str) and target not in names:
+                yield Problem(locate(("faults", index, field)), unknown(field, target, names))
+
+
+def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+    duration_s = data.get("duration_s")
+    if not _is_number(duration_s):
+        return
+    warmup_s = data.get("warmup_s")
+    if _is_number(warmup_s) and warmup_s >= duration_s:
+        message = f"the warm-up of {warmup_s} s leaves nothing of duration_s {duration_s} s"
+        yield Problem(locate(("warmup_s",)), message)
+    for index, fault in _records(data, "faults"):
+        at_s, repair_at_s = fault.get("at_s"), fault.get("repair_at_s")
+        for field, time_s in (("at_s", at_s), ("repair_at_s", repair_at_s)):
+            if _is_number(time_s) and time_s >= duration_s:
+                message = f"{time_s} s is not before the end (duration_s: {duration_s})"
+                yield Problem(locate(("faults", index, field)), message)
+        if _is_number(at_s) and _is_number(repair_at_s) and repair_at_s <= at_s:
+            message = f"{repair_at_s} s is not after the fault itself (at_s: {at_s})"
+            yield Problem(locate(("faults", index, "repair_at_s")), message)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

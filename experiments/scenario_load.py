@@ -1,0 +1,119 @@
+"""Find, read and check scenarios, with every problem of the file told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from experiments import scenario as models
+from experiments.scenario import Scenario
+from experiments.scenario_checks import semantic_problems
+from topologies.files import Document, plain, read_document
+from topologies.load import load_topology
+from topologies.problems import (
+    InputError,
+    Location,
+    Problem,
+    fields_of,
+    from_validation,
+    suggestion,
+)
+from topologies.spec import Topology
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+_KINDS: Mapping[str, type[BaseModel]] = {
+    "probe": models.ProbeWorkload,
+    "allreduce": models.AllReduceWorkload,
+    "inference": models.InferenceWorkload,
+    "bulk": models.BulkWorkload,
+    "span-cut": models.SpanCut,
+    "conduit-cut": models.ConduitCut,
+    "span-loss": models.SpanLoss,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScenario:
+    """A checked scenario with its topology and the file that it came from."""
+
+    path: Path
+    scenario: Scenario
+    topology: Topology
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that come with Fibercut, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def find_scenario(name: str) -> Path:
+    """A shipped scenario's name or a file's path. Raises InputError if it is neither."""
+    shipped = shipped_scenarios()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.exists() or path.suffix in (".yaml", ".yml", ".json"):
+        return path
+    near = suggestion(name, list(shipped))
+    message = f"no such scenario{near}; shipped are {', '.join(shipped)}; or give a .yaml file"
+    raise InputError([Problem(name, message)])
+
+
+def load_scenario(name: str) -> LoadedScenario:
+    """Read and check the scenario `name`, its topology included.
+
+    Raises InputError with all problems of the scenario file (or of the topology's).
+    """
+    path = find_scenario(name)
+    return check_scenario(read_document(path), path)
+
+
+def check_scenario(document: Document, path: Path) -> LoadedScenario:
+    """Check one document as a scenario; `path` is what its topology is relative to."""
+    data = plain(document.data)
+    problems: list[Problem] = []
+    scenario = topology = None
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        problems = from_validation(
+            error,
+            lambda place: document.locate(_untagged(place)),
+            lambda place: _fields_at(data, _untagged(place)),
+        )
+    name = data.get("topology")
+    if isinstance(name, str):
+        try:
+            topology = load_topology(name, base=path.parent)
+        except InputError as error:
+            here = document.locate(("topology",))
+            problems += [
+                Problem(f"{here}: {p.place}" if p.place != name else here, p.message)
+                for p in error.problems
+            ]
+    problems += semantic_problems(data, topology, document.locate)
+    if problems or scenario is None or topology is None:
+        raise InputError(problems)
+    return LoadedScenario(path, scenario, topology)
+
+
+def _untagged(location: Location) -> Location:
+    """Without the kind that pydantic puts behind an index of a discriminated list."""
+    return tuple(
+        part
+        for index, part in enumerate(location)
+        if not (index and isinstance(location[index - 1], int) and part in _KINDS)
+    )
+
+
+def _fields_at(data: Mapping[str, Any], location: Location) -> list[str]:
+    if location[:1] in (("workloads",), ("faults",)) and len(location) > 1:
+        record = data[str(location[0])][location[1]]
+        model = _KINDS[record["kind"]]
+        return [field.alias or name for name, field in model.model_fields.items()]
+    return fields_of(Scenario, location)

@@ -1,0 +1,79 @@
+"""A run's summary: the figures of all policies and what they were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.run_folder import SCHEMA_VERSION, combined_digest
+from experiments.scenario_load import LoadedScenario
+from experiments.versions import machine, versions
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """What one trial came to.
+
+    figures: None unless something was measured; see evaluate.evaluate.
+    digest: SHA-256 of the measurements, None if there are none.
+    """
+
+    policy: str
+    seed: int
+    status: str
+    reason: str | None
+    figures: Mapping[str, Any] | None
+    digest: str | None
+    virtual_s: float
+    wall_s: float
+
+
+def summarise(
+    loaded: LoadedScenario,
+    trials: Sequence[TrialOutcome],
+    wall_s: float,
+    extra_versions: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """The content of summary.json; docs/reference/run-folder.md lists the fields."""
+    scenario, topology = loaded.scenario, loaded.topology
+    measured = {trial.policy: trial.digest for trial in trials if trial.digest}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": scenario.name,
+        "description": scenario.description,
+        "status": overall_status(trials),
+        "topology": {
+            "name": topology.name,
+            "sites": len(topology.sites),
+            "spans": len(topology.spans),
+        },
+        "clock": scenario.clock.value,
+        "scale": scenario.scale,
+        "seed": scenario.seed,
+        "digest": combined_digest(measured) if measured else None,
+        "virtual_s": sum(trial.virtual_s for trial in trials),
+        "wall_s": round(wall_s, 3),
+        "policies": {trial.policy: _policy(trial) for trial in trials},
+        "versions": versions() | dict(extra_versions),
+        "machine": machine(),
+        "resolved_scenario": scenario.model_dump(mode="json", by_alias=True),
+    }
+
+
+def overall_status(trials: Sequence[TrialOutcome]) -> str:
+    """`ok` if all trials are, else `failed`, else `interrupted`."""
+    statuses = {trial.status for trial in trials}
+    return next((s for s in ("failed", "interrupted") if s in statuses), "ok")
+
+
+def _policy(trial: TrialOutcome) -> dict[str, Any]:
+    empty: dict[str, Any] = {"probes": {}, "training": {}, "inference": {}, "bulk": {}}
+    return {
+        "status": trial.status,
+        "reason": trial.reason,
+        "digest": trial.digest,
+        "virtual_s": round(trial.virtual_s, 6),
+        "wall_s": round(trial.wall_s, 3),
+        **(trial.figures or empty),
+    }

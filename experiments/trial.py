@@ -1,0 +1,134 @@
+"""One trial, on the machine that carries the network: build it, load it, break it,
+mend it and collect what was measured. Started by the runner as a process:
+
+    python -m experiments.trial JOB.json
+
+Exit status: 0 measured (also when interrupted), 1 failed; `trial.json` says which.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from experiments.control import ControllerProcess
+from experiments.faults import FaultError, Step, final_checks, steps
+from experiments.network import built_network, wait_for_bfd
+from experiments.processes import ProcessFailed, Running, start_all
+from experiments.run_folder import write_json
+from experiments.scenario import Scenario
+from experiments.trial_job import Interrupted, Job, TrialFailed, TrialResult
+from experiments.workloads import programs
+from traffic.clock import NS_PER_S, now_ns
+
+# Programs get this long to start before the first packet is due.
+_START_MARGIN_NS = NS_PER_S // 2
+# What is under way at the end may still arrive.
+_DRAIN_NS = 1 * NS_PER_S
+_FINISH_NS = 60 * NS_PER_S
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of the given file; everything about it lands beside that file."""
+    path = Path(arguments[0])
+    job = Job.model_validate_json(path.read_text(encoding="utf-8"))
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    result = _Trial(job, path.parent).run()
+    write_json(path.parent / "trial.json", result.model_dump(mode="json"))
+    return 1 if result.status == "failed" else 0
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+class _Trial:
+    def __init__(self, job: Job, out: Path) -> None:
+        self._job = job
+        self._out = out
+        self._applied: list[dict[str, object]] = []
+        self._began_ns = now_ns()
+        self._start_ns: int | None = None
+        self._end_ns: int | None = None
+
+    def run(self) -> TrialResult:
+        status, reason = "ok", None
+        try:
+            with ExitStack() as stack:
+                self._measure(stack)
+        except Interrupted:
+            status, reason = "interrupted", "ended before its time; what was measured is kept"
+        except (TrialFailed, FaultError, ProcessFailed) as error:
+            status, reason = "failed", str(error)
+        except Exception as error:  # noqa: BLE001 - the trial's last words must reach the user
+            log = self._out / "logs" / "trial-error.txt"
+            log.write_text(traceback.format_exc(), encoding="utf-8")
+            status, reason = "failed", f"{type(error).__name__}: {error} (see {log.name})"
+        return TrialResult(
+            status=status,
+            reason=reason,
+            start_ns=self._start_ns,
+            end_ns=self._end_ns,
+            faults=tuple(self._applied),
+        )
+
+    def _measure(self, stack: ExitStack) -> None:
+        job, scenario = self._job, self._job.scenario
+        self._stage("building the network")
+        net = stack.enter_context(built_network(job.plan, scenario.bfd))
+        self._stage("starting the controller")
+        controller = stack.enter_context(ControllerProcess(net, job, self._out))
+        controller.wait_ready()
+        wait_for_bfd(job.plan)
+        controller.wait_settled()
+        self._stage("starting the workloads")
+        self._start_ns = now_ns() + _START_MARGIN_NS
+        stop_ns = self._start_ns + round(scenario.duration_s * NS_PER_S)
+        running = stack.enter_context(
+            start_all(net, programs(job, self._start_ns, stop_ns, _DRAIN_NS, self._out), self._out)
+        )
+        self._stage("running")
+        self._run_faults(running, scenario, stop_ns)
+        self._stage("collecting")
+        running.wait_all(stop_ns + _FINISH_NS)
+        self._end_ns = now_ns()
+        controller.check_alive()
+
+    def _run_faults(self, running: Running, scenario: Scenario, stop_ns: int) -> None:
+        assert self._start_ns is not None  # set before the workloads start
+        for step in steps(scenario.faults, self._job.plan):
+            running.wait_until(self._start_ns + step.at_ns)
+            self._take(step)
+        running.wait_until(stop_ns)
+        for check in final_checks(scenario.faults, self._job.plan):
+            check()
+
+    def _take(self, step: Step) -> None:
+        if step.confirm is not None:
+            step.confirm()
+        before_ns = now_ns()
+        step.act()
+        self._applied.append(
+            {
+                "step": step.name,
+                "fault": step.fault_index,
+                "spans": step.spans,
+                "t_ns": before_ns,
+                "done_ns": now_ns(),
+            }
+        )
+
+    def _stage(self, text: str) -> None:
+        (self._out / "stage").write_text(f"{self._elapsed_s():.3f} {text}\n", encoding="utf-8")
+
+    def _elapsed_s(self) -> float:
+        return (now_ns() - self._began_ns) / NS_PER_S
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

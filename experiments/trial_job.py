@@ -1,0 +1,38 @@
+"""What a trial is given and what it gives back, as files between two machines."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from experiments.scenario import Scenario
+from topologies.plan import NetworkPlan
+from topologies.spec import Strict
+
+
+class Job(Strict):
+    """Everything that one trial needs to know."""
+
+    plan: NetworkPlan
+    scenario: Scenario
+    policy: str
+    seed: int
+
+
+class TrialResult(Strict):
+    """How a trial went; times are CLOCK_MONOTONIC ns of its machine."""
+
+    status: Literal["ok", "failed", "interrupted"]
+    reason: str | None
+    start_ns: int | None
+    """When the workloads started: second 0 of the scenario."""
+    end_ns: int | None
+    faults: tuple[dict[str, Any], ...]
+    """Each step taken: name, fault's index, spans, and when it began and was done."""
+
+
+class TrialFailed(Exception):
+    """The trial cannot give a measurement; the message says why."""
+
+
+class Interrupted(Exception):
+    """The user wants the trial to end now."""
