@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from experiments.run_folder import read_jsonl
-from experiments.trial_job import Job, TrialFailed
-from topologies.plan import CONTROLLER_PORT
+from experiments.trial_job import TrialFailed
+from topologies.plan import CONTROLLER_PORT, NetworkPlan
 from traffic.clock import NS_PER_S, now_ns
 
 _READY_DEADLINE_NS = 60 * NS_PER_S
@@ -27,14 +27,15 @@ EVENTS_FILE = "controller-events.jsonl"
 class ControllerProcess:
     """A running controller; a context manager that ends it."""
 
-    def __init__(self, net: Any, job: Job, out: Path) -> None:
+    def __init__(self, net: Any, network: NetworkPlan, policy: str, out: Path) -> None:
+        """Start it in the network's controller node; `out` takes plan, events and log."""
         self._events = out / EVENTS_FILE
         self._log = out / "logs" / "controller.log"
         plan = out / "plan.json"
-        plan.write_text(job.plan.model_dump_json(), encoding="utf-8")
+        plan.write_text(network.model_dump_json(), encoding="utf-8")
         command = [
             sys.executable, "-m", "controller.launch",
-            "--plan", str(plan), "--policy", job.policy, "--events", str(self._events),
+            "--plan", str(plan), "--policy", policy, "--events", str(self._events),
             "--listen", "0.0.0.0", "--port", str(CONTROLLER_PORT),  # noqa: S104 - own namespace
         ]  # fmt: skip
         with self._log.open("wb") as log:

@@ -10,7 +10,6 @@ from typing import Any
 from controller.graph import Graph
 from experiments.control import EVENTS_FILE
 from experiments.failover import Outage, ProbeFlow, delivery, outage
-from experiments.faults import spans_of
 from experiments.impact import inference_impact, training_impact
 from experiments.phases import Phase, phases
 from experiments.run_folder import TrialFolder, read_jsonl
@@ -154,9 +153,7 @@ class _WayToCut:
         return self.to_site_ns + self.span_delay_ns
 
 
-def _way_to_cut(
-    trial: _Trial, workload: ProbeWorkload, cut: dict[str, Any]
-) -> _WayToCut | None:
+def _way_to_cut(trial: _Trial, workload: ProbeWorkload, cut: dict[str, Any]) -> _WayToCut | None:
     plan = trial.job.plan
     source, target = plan.host(workload.from_host), plan.host(workload.to_host)
     graph = Graph(plan)
@@ -168,9 +165,7 @@ def _way_to_cut(
         delay_us = span.delay_us + bits / span.rate_mbps
         if span.id in cut["spans"]:
             name = graph.sites[site]
-            return _WayToCut(
-                name, span.id, round(way_us * NS_PER_US), round(delay_us * NS_PER_US)
-            )
+            return _WayToCut(name, span.id, round(way_us * NS_PER_US), round(delay_us * NS_PER_US))
         way_us += delay_us
     return None
 

@@ -38,9 +38,7 @@ class Step:
 
 def steps(faults: Sequence[Fault], plan: NetworkPlan) -> list[Step]:
     """All faults and repairs of a scenario in the order of their times."""
-    found = [
-        step for index, fault in enumerate(faults) for step in _steps_of(index, fault, plan)
-    ]
+    found = [step for index, fault in enumerate(faults) for step in _steps_of(index, fault, plan)]
     return sorted(found, key=lambda step: (step.at_ns, step.fault_index))
 
 

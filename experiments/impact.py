@@ -80,8 +80,10 @@ def _joint(rows: Sequence[Step]) -> JointStep:
 
 
 def training_impact(ranks: Sequence[Step], phases: Sequence[Phase]) -> dict[str, Steps]:
-    """Each phase's steps. A step that touches `during` belongs there, any other to the
-    phase that it starts in."""
+    """Each phase's steps.
+
+    A step that touches `during` belongs there, any other to the phase that it starts in.
+    """
     members: dict[str, list[JointStep]] = {phase.name: [] for phase in phases}
     for step in joint_steps(ranks):
         name = _phase_of(step, phases)
@@ -113,9 +115,7 @@ def _steps(steps: Sequence[JointStep]) -> Steps:
     )
 
 
-def inference_impact(
-    requests: Sequence[Request], phases: Sequence[Phase]
-) -> dict[str, Requests]:
+def inference_impact(requests: Sequence[Request], phases: Sequence[Phase]) -> dict[str, Requests]:
     """Each phase's requests, by when they were due. Failed ones count and have no time."""
     return {
         phase.name: _requests([request for request in requests if phase.holds(request.due_ns)])

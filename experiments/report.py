@@ -42,22 +42,27 @@ def write_report(path: Path, summary: Mapping[str, Any], trials: Sequence[TrialD
 
 def _javascript() -> str:
     # The bundle sets window.vegaEmbed.
-    return str(vl_convert.javascript_bundle()).replace("</script", "<\\/script")
+    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub is wrong
+    return str(bundle).replace("</script", "<\\/script")
 
 
 def _charts(trials: Sequence[TrialData]) -> Iterator[tuple[str, str, alt.TopLevelMixin]]:
     makers: tuple[tuple[str, str, Callable[[TrialData], Iterator[Point]], Any], ...] = (
         (
             "Around the cut, packet by packet",
-            "Each mark is one probe packet: its one-way delay at the moment it was sent, "
-            "or a cross if it was lost.",
+            (
+                "Each mark is one probe packet: its one-way delay at the moment it was sent, "
+                "or a cross if it was lost."
+            ),
             data.packets_around_cut,
             _zoom,
         ),
         (
             "Loss over the whole run",
-            f"Share of each probe's packets lost, in steps of {data.BIN_MS} ms. "
-            "The shaded time is when the fibre was cut.",
+            (
+                f"Share of each probe's packets lost, in steps of {data.BIN_MS} ms. "
+                "The shaded time is when the fibre was cut."
+            ),
             data.loss_over_time,
             _loss,
         ),
@@ -86,21 +91,25 @@ def _colour(policies: Sequence[str]) -> alt.Color:
     return alt.Color("policy:N", scale=scale, title="policy")
 
 
-def _zoom(points: list[Point], broken: list[Point], policies: Sequence[str]) -> alt.TopLevelMixin:
-    base = alt.Chart(alt.Data(values=points)).encode(
+def _zoom(points: list[Point], _broken: list[Point], policies: Sequence[str]) -> alt.TopLevelMixin:
+    base = alt.Chart().encode(
         x=alt.X("t_ms:Q", title="sent, ms after the cut", scale=alt.Scale(nice=False)),
-        y=alt.Y("delay_ms:Q", title="one-way delay, ms"),
+        y=alt.Y("delay_ms:Q", title="delay, ms"),
     )
     delivered = base.mark_circle(size=9, opacity=0.8).encode(color=_colour(policies))
     lost = base.mark_point(shape="cross", size=16, color=_LOST_COLOUR, opacity=0.7)
-    rule = alt.Chart(alt.Data(values=[{"t_ms": 0}])).mark_rule(strokeDash=[4, 3], color="#888")
+    rule = alt.Chart().mark_rule(strokeDash=[4, 3], color="#888").encode(x=alt.datum(0))
     layers = alt.layer(
         delivered.transform_filter("datum.fate == 'delivered'"),
         lost.transform_filter("datum.fate == 'lost'"),
-        rule.encode(x="t_ms:Q"),
+        rule,
         data=alt.Data(values=points),
-    ).properties(width=(_WIDTH - 40) / max(1, len(policies)), height=130)
-    return layers.facet(row=alt.Row("probe:N", title=None), column=alt.Column("policy:N", title=None))
+    ).properties(width=(_WIDTH - 40) / max(1, len(policies)), height=120)
+    facets = layers.facet(
+        row=alt.Row("probe:N", title=None), column=alt.Column("policy:N", title=None)
+    )
+    chart: alt.FacetChart = facets.resolve_scale(y="independent")
+    return chart
 
 
 def _over_time(
@@ -111,18 +120,16 @@ def _over_time(
     row: str,
     mark: str,
 ) -> alt.TopLevelMixin:
-    marks = alt.Chart().mark_line(interpolate="step-after") if mark == "line" else (
-        alt.Chart().mark_circle(size=26, opacity=0.75)
-    )
+    chart = alt.Chart()
+    lines = chart.mark_line(interpolate="step-after")
+    marks = lines if mark == "line" else chart.mark_circle(size=26, opacity=0.75)
     shade = (
         alt.Chart(alt.Data(values=broken))
         .mark_rect(opacity=0.12, color=_BROKEN_COLOUR)
-        .encode(x=alt.X("from_s:Q", title="s"), x2="until_s:Q")
+        .encode(x=alt.X("from_s:Q", title=None), x2="until_s:Q")
     )
-    lines = marks.encode(
-        x=alt.X("t_s:Q", title="virtual time, s"), y=y, color=_colour(policies)
-    )
-    layered = alt.layer(shade, lines, data=alt.Data(values=points))
+    encoded = marks.encode(x=alt.X("t_s:Q", title="time, s"), y=y, color=_colour(policies))
+    layered = alt.layer(shade, encoded, data=alt.Data(values=points))
     return layered.properties(width=_WIDTH, height=130).facet(row=alt.Row(f"{row}:N", title=None))
 
 

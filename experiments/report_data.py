@@ -125,4 +125,3 @@ def faults(trial: TrialData) -> Iterator[Point]:
     for fault in scenario.faults:
         end_s = scenario.duration_s if fault.repair_at_s is None else fault.repair_at_s
         yield {"from_s": fault.at_s, "until_s": end_s, "fault": fault.kind}
-

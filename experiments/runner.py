@@ -26,7 +26,7 @@ from experiments.scenario import Clock
 from experiments.scenario_load import LoadedScenario
 from experiments.summary import TrialOutcome, summarise
 from experiments.trial_job import Job, TrialResult
-from guest import Guest, GuestError, GuestKernel, GuestResult, GuestSettings
+from guest import GUEST_OUT, Guest, GuestError, GuestKernel, GuestResult, GuestSettings
 from topologies.plan import make_plan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,7 +112,7 @@ def _all_results(
 def _ctrl_c(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C asks the trials to end; the second is an ordinary one again."""
 
-    def ask(signum: int, frame: object) -> None:
+    def ask(_signum: int, _frame: object) -> None:
         stop.set()
         signal.signal(signal.SIGINT, before)
 
@@ -197,9 +197,7 @@ def _outcome(
     return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
 
 
-def _measured(
-    jobs: list[Job], outcomes: list[TrialOutcome], folder: RunFolder
-) -> list[TrialData]:
+def _measured(jobs: list[Job], outcomes: list[TrialOutcome], folder: RunFolder) -> list[TrialData]:
     found = []
     for job, outcome in zip(jobs, outcomes, strict=True):
         if outcome.figures is not None:
@@ -211,12 +209,11 @@ def _measured(
 
 @contextmanager
 def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterator[_Machine]:
-    command = [sys.executable, "-m", "experiments.trial", str(trial.path / "job.json")]
     log = (trial.logs / "trial.log").open("wb")
     with log:
         if job.scenario.clock is Clock.REAL:
             with subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                _command(str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             ) as process:
                 yield _ThisMachine(process)
             return
@@ -224,9 +221,18 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
             seed=job.seed, memory_mb=_MEMORY_MB, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
         )
         with Guest(
-            command, out_dir=trial.path, settings=settings, kernel=kernel, stdout=log, stderr=log
+            _command(GUEST_OUT),
+            out_dir=trial.path,
+            settings=settings,
+            kernel=kernel,
+            stdout=log,
+            stderr=log,
         ) as guest:
             yield _InGuest(guest)
+
+
+def _command(folder: str) -> list[str]:
+    return [sys.executable, "-m", "experiments.trial", f"{folder}/job.json"]
 
 
 class _InGuest:

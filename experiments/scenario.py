@@ -18,6 +18,8 @@ WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
 
 
 class Clock(StrEnum):
+    """Which clock the network lives by."""
+
     VIRTUAL = "virtual"
     REAL = "real"
 

@@ -105,7 +105,9 @@ def _repeated(workload: Mapping[str, Any], base: Location, locate: Locate) -> It
                 yield Problem(locate((*base, field, index)), message)
 
 
-def _faults(data: Mapping[str, Any], topology: Topology | None, locate: Locate) -> Iterator[Problem]:
+def _faults(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+) -> Iterator[Problem]:
     if topology is None:
         return
     targets: Mapping[str, Iterable[str]] = {
@@ -120,23 +122,24 @@ def _faults(data: Mapping[str, Any], topology: Topology | None, locate: Locate) 
 
 
 def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
-    duration_s = data.get("duration_s")
-    if not _is_number(duration_s):
+    duration_s = _number(data, "duration_s")
+    if duration_s is None:
         return
-    warmup_s = data.get("warmup_s")
-    if _is_number(warmup_s) and warmup_s >= duration_s:
+    warmup_s = _number(data, "warmup_s")
+    if warmup_s is not None and warmup_s >= duration_s:
         message = f"the warm-up of {warmup_s} s leaves nothing of duration_s {duration_s} s"
         yield Problem(locate(("warmup_s",)), message)
     for index, fault in _records(data, "faults"):
-        at_s, repair_at_s = fault.get("at_s"), fault.get("repair_at_s")
+        at_s, repair_at_s = _number(fault, "at_s"), _number(fault, "repair_at_s")
         for field, time_s in (("at_s", at_s), ("repair_at_s", repair_at_s)):
-            if _is_number(time_s) and time_s >= duration_s:
+            if time_s is not None and time_s >= duration_s:
                 message = f"{time_s} s is not before the end (duration_s: {duration_s})"
                 yield Problem(locate(("faults", index, field)), message)
-        if _is_number(at_s) and _is_number(repair_at_s) and repair_at_s <= at_s:
+        if at_s is not None and repair_at_s is not None and repair_at_s <= at_s:
             message = f"{repair_at_s} s is not after the fault itself (at_s: {at_s})"
             yield Problem(locate(("faults", index, "repair_at_s")), message)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(record: Mapping[str, Any], field: str) -> float | None:
+    value = record.get(field)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

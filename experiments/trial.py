@@ -1,7 +1,7 @@
-"""One trial, on the machine that carries the network: build it, load it, break it,
-mend it and collect what was measured. Started by the runner as a process:
+"""One trial, on the machine that carries the network.
 
-    python -m experiments.trial JOB.json
+Build it, load it, break it, mend it and collect what was measured. Started by the runner
+as a process: `python -m experiments.trial JOB.json`.
 
 Exit status: 0 measured (also when interrupted), 1 failed; `trial.json` says which.
 """
@@ -14,6 +14,7 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 from experiments.control import ControllerProcess
 from experiments.faults import FaultError, Step, final_checks, steps
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
     return 1 if result.status == "failed" else 0
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise Interrupted
 
 
@@ -57,7 +58,8 @@ class _Trial:
         self._end_ns: int | None = None
 
     def run(self) -> TrialResult:
-        status, reason = "ok", None
+        status: Literal["ok", "failed", "interrupted"] = "ok"
+        reason = None
         try:
             with ExitStack() as stack:
                 self._measure(stack)
@@ -82,7 +84,7 @@ class _Trial:
         self._stage("building the network")
         net = stack.enter_context(built_network(job.plan, scenario.bfd))
         self._stage("starting the controller")
-        controller = stack.enter_context(ControllerProcess(net, job, self._out))
+        controller = stack.enter_context(ControllerProcess(net, job.plan, job.policy, self._out))
         controller.wait_ready()
         wait_for_bfd(job.plan)
         controller.wait_settled()

@@ -82,7 +82,7 @@ def _controller(data: Mapping[str, Any], site_ids: list[str], locate: Locate) ->
 def _disconnected(
     site_ids: list[str], spans: list[tuple[int, Mapping[str, Any]]], locate: Locate
 ) -> list[Problem]:
-    graph = nx.Graph()
+    graph: nx.Graph[Any] = nx.Graph()
     graph.add_nodes_from(site_ids)
     ends = [(span.get("a"), span.get("b")) for _, span in spans]
     graph.add_edges_from((a, b) for a, b in ends if a in graph and b in graph)

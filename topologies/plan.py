@@ -42,6 +42,8 @@ class PlannedSwitch(Strict):
 
 
 class PlannedPort(Strict):
+    """A switch port: its OpenFlow number and its device's name."""
+
     site: str
     dpid: int
     number: int
@@ -49,6 +51,8 @@ class PlannedPort(Strict):
 
 
 class PlannedSpan(Strict):
+    """A fibre span between two switch ports."""
+
     id: str
     a: PlannedPort
     b: PlannedPort
@@ -69,6 +73,8 @@ class PlannedSpan(Strict):
 
 
 class PlannedHost(Strict):
+    """A host and its access link; `ip` is in its site's prefix."""
+
     name: str
     site: str
     role: HostRole
@@ -146,9 +152,9 @@ def make_plan(topology: Topology, scale: float = 1.0, buffer_ms: float = 20.0) -
     )
 
 
-def delay_graph(topology: Topology) -> nx.MultiGraph:
+def delay_graph(topology: Topology) -> nx.MultiGraph[str]:
     """Sites as nodes, spans as edges (key: span id) with `delay_us`."""
-    graph = nx.MultiGraph()
+    graph: nx.MultiGraph[str] = nx.MultiGraph()
     graph.add_nodes_from(site.id for site in topology.sites)
     for span in topology.spans:
         graph.add_edge(span.a, span.b, key=span.id, delay_us=span_delay_us(topology, span))

@@ -7,7 +7,7 @@ the value found there and what would be right.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,34 +97,38 @@ def from_validation(
 
 
 def _in_words(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    value = shown(error.get("input"))
-    match error["type"]:
-        case "missing":
-            return "this field is missing; add it"
-        case "greater_than":
-            return f"must be greater than {context['gt']}, not {value}"
-        case "greater_than_equal":
-            return f"must be at least {context['ge']}, not {value}"
-        case "less_than_equal":
-            return f"must be at most {context['le']}, not {value}"
-        case "less_than":
-            return f"must be less than {context['lt']}, not {value}"
-        case "too_short":
-            return f"needs at least {context['min_length']}, and has {context['actual_length']}"
-        case "tuple_type":
-            return f"must be a list, not {value}"
-        case "string_pattern_mismatch":
-            allowed = PATTERNS_IN_WORDS.get(context["pattern"], context["pattern"])
-            return f"must be {allowed}, not {value}"
-        case "union_tag_not_found":
-            return "the field 'kind' is missing; add it"
-        case "union_tag_invalid":
-            tags = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
-            return unknown("kind", context["tag"], tags)
-        case _:
-            allowed = error["msg"].removeprefix("Input should be ").replace(", unable", "; unable")
-            return f"must be {allowed}, not {value}"
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return "this field is missing; add it"
+    if kind == "union_tag_not_found":
+        return "the field 'kind' is missing; add it"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+        return unknown("kind", context["tag"], tags)
+    if kind == "too_short":
+        return f"needs at least {context['min_length']}, and has {context['actual_length']}"
+    allowed = _ALLOWED.get(kind)
+    if allowed is None:
+        text = error["msg"].removeprefix("Input should be ").replace(", unable", "; unable")
+    else:
+        words = {**context, "pattern": _pattern_in_words(context.get("pattern"))}
+        text = allowed.format_map(words)
+    return f"must be {text}, not {shown(error.get('input'))}"
+
+
+# What is allowed, by the type of pydantic's error; the fields come from its context.
+_ALLOWED: Mapping[str, str] = {
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "{pattern}",
+}
+
+
+def _pattern_in_words(pattern: str | None) -> str:
+    return PATTERNS_IN_WORDS.get(pattern or "", pattern or "")
 
 
 def fields_of(model: type[BaseModel], location: Location) -> list[str]:

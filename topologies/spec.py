@@ -28,6 +28,8 @@ class Strict(BaseModel):
 
 
 class SiteKind(StrEnum):
+    """What a site is for."""
+
     CAMPUS = "campus"
     METRO = "metro"
     EDGE = "edge"
@@ -37,6 +39,8 @@ class SiteKind(StrEnum):
 
 
 class HostRole(StrEnum):
+    """What a host does in the workloads."""
+
     GPU = "gpu"
     INFERENCE = "inference"
     USER = "user"
@@ -46,6 +50,8 @@ class HostRole(StrEnum):
 
 
 class FibreType(StrEnum):
+    """Standard single-mode or hollow-core fibre."""
+
     SMF = "smf"
     HCF = "hcf"
 
@@ -62,6 +68,8 @@ class HostGroup(Strict):
 
 
 class Site(Strict):
+    """A place with its switch and its hosts."""
+
     id: SiteId
     name: str = Field(min_length=1)
     kind: SiteKind
@@ -85,6 +93,8 @@ class Span(Strict):
 
 
 class Topology(Strict):
+    """A network as it is written down: sites and the spans between them."""
+
     name: str = Field(min_length=1)
     description: str = ""
     source: str = ""

@@ -1,0 +1,61 @@
+"""`fibercut exec -- COMMAND...`: any program in the guest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from guest import GuestSettings, provide_kernel
+from guest import run as run_in_guest
+
+_HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.command(name="exec", context_settings=_HELP_SETTINGS)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
+@click.option(
+    "--clock",
+    type=click.Choice(["virtual", "real"]),
+    default="virtual",
+    show_default=True,
+    help="The guest's clock: virtual is exact and replays; real runs with the wall clock.",
+)
+@click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder whose changes stay; $FIBERCUT_OUT inside. All others are lost at the end.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_(
+    seed: int,
+    clock: Literal["virtual", "real"],
+    memory_mb: int,
+    out: Path | None,
+    command: Sequence[str],
+) -> int:
+    r"""Run COMMAND as root in the guest, with Open vSwitch and the network tools ready.
+
+    It sees this machine's files and may change them all: the changes are gone at the end.
+    The exit status is COMMAND's. Examples:
+
+    \b
+      fibercut exec -- mn --test pingall
+      fibercut exec -- sudo python3 my_mininet_script.py
+      fibercut exec -- sh -c 'ip link add a type veth peer name b; ip -br link'
+    """
+    kernel = provide_kernel()
+    result = run_in_guest(
+        list(command),
+        out_dir=out,
+        settings=GuestSettings(seed=seed, clock=clock, memory_mb=memory_mb),
+        kernel=kernel,
+        stdin=None if sys.stdin.isatty() else sys.stdin.buffer,
+    )
+    for warning in result.warnings:
+        click.echo(f"fibercut: {warning}", err=True)
+    return result.exit_status

@@ -1,0 +1,60 @@
+"""`fibercut shell`: the Mininet prompt on a built network, in the guest."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from controller.policies import POLICIES
+from experiments.runner import ROOT
+from experiments.scenario import Bfd
+from experiments.shell_session import SessionJob
+from guest import GUEST_OUT, GuestSettings, provide_kernel
+from guest import run as run_in_guest
+from topologies.load import load_topology
+from topologies.plan import make_plan
+from topologies.problems import InputError, Problem
+
+
+@click.command()
+@click.argument("topology", default="ai-backbone")
+@click.option(
+    "--policy", type=click.Choice(list(POLICIES)), default="fast-reroute", show_default=True
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(1),
+    default=10_000,
+    show_default=True,
+    help="Capacities are divided by this.",
+)
+@click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
+def shell(topology: str, policy: str, scale: float, memory_mb: int) -> int:
+    """Build TOPOLOGY with its controller and give the Mininet prompt on it.
+
+    The guest runs with a real-time clock here, so that a person can work with it: delays
+    are then only as exact as this machine is idle.
+    """
+    if not sys.stdin.isatty():
+        message = "needs a terminal; for scripts use: fibercut exec -- COMMAND"
+        raise InputError([Problem("shell", message)])
+    plan = make_plan(load_topology(topology), scale)
+    kernel = provide_kernel()
+    with tempfile.TemporaryDirectory(prefix="fibercut-shell-") as folder:
+        job = SessionJob(plan=plan, policy=policy, bfd=Bfd(interval_ms=100))
+        path = Path(folder) / "session.json"
+        path.write_text(job.model_dump_json(), encoding="utf-8")
+        settings = GuestSettings(
+            clock="real",
+            console=True,
+            memory_mb=memory_mb,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        command = [sys.executable, "-m", "experiments.shell_session", f"{GUEST_OUT}/{path.name}"]
+        return run_in_guest(
+            command, out_dir=Path(folder), settings=settings, kernel=kernel
+        ).exit_status

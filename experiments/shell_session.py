@@ -1,0 +1,51 @@
+"""The inside of `fibercut shell`: build, start the controller, prompt.
+
+Started as `python -m experiments.shell_session SESSION.json`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from experiments.control import ControllerProcess
+from experiments.network import built_network, wait_for_bfd
+from experiments.scenario import Bfd
+from experiments.trial_job import TrialFailed
+from topologies.build import NetworkCLI
+from topologies.plan import NetworkPlan
+from topologies.spec import Strict
+
+
+class SessionJob(Strict):
+    """What the session is built from."""
+
+    plan: NetworkPlan
+    policy: str
+    bfd: Bfd
+
+
+def main(arguments: list[str]) -> int:
+    """Run the session of the given file; its folder takes the logs."""
+    path = Path(arguments[0])
+    job = SessionJob.model_validate_json(path.read_text(encoding="utf-8"))
+    out = path.parent
+    (out / "logs").mkdir(exist_ok=True)
+    print(f"Building {job.plan.name}: {len(job.plan.switches)} sites", flush=True)
+    try:
+        with (
+            built_network(job.plan, job.bfd) as net,
+            ControllerProcess(net, job.plan, job.policy, out) as controller,
+        ):
+            controller.wait_ready()
+            wait_for_bfd(job.plan)
+            print(f"The controller runs (policy {job.policy}). Try: net, links, help, exit")
+            NetworkCLI(net)
+    except TrialFailed as failure:
+        print(f"fibercut: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""Phases, impact, digests and tables, on records made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from experiments.impact import inference_impact, training_impact
+from experiments.phases import NS_PER_S, Phase, phases
+from experiments.run_folder import TrialFolder, new_run_folder
+from experiments.table import render, sections
+from topologies.problems import InputError
+from traffic.clock import NS_PER_MS
+from traffic.logs import Request, Step
+
+BEFORE, DURING, AFTER = phases(0, 1, 10, [(4, 7)])
+
+
+def step(number: int, start_ms: int, end_ms: int | None, rank: int = 0, ranks: int = 1) -> Step:
+    """A step that computes for 10 ms."""
+    return Step(
+        rank=rank,
+        ranks=ranks,
+        step=number,
+        status="unfinished" if end_ms is None else "ok",
+        reason=None,
+        start_ns=start_ms * NS_PER_MS,
+        compute_end_ns=(start_ms + 10) * NS_PER_MS,
+        end_ns=None if end_ms is None else end_ms * NS_PER_MS,
+        bytes=8,
+        sent_bytes=8,
+        received_bytes=8,
+        algbw_mbps=None,
+        busbw_mbps=None,
+        wrong=0,
+    )
+
+
+def request(number: int, due_ms: int, ttft_ms: int | None) -> Request:
+    """A request of two tokens, 5 ms apart; failed without a first token."""
+    first_ns = None if ttft_ms is None else (due_ms + ttft_ms) * NS_PER_MS
+    return Request(
+        id=number,
+        status="failed" if first_ns is None else "ok",
+        reason=None,
+        due_ns=due_ms * NS_PER_MS,
+        sent_ns=due_ms * NS_PER_MS,
+        first_token_ns=first_ns,
+        end_ns=(due_ms * NS_PER_MS if first_ns is None else first_ns) + 5 * NS_PER_MS,
+        prompt_tokens=1,
+        tokens_expected=2,
+        tokens=0 if first_ns is None else 2,
+        received_bytes=0,
+        connection="pool",
+    )
+
+
+def test_phases_leave_out_the_warm_up_and_follow_the_faults() -> None:
+    assert (BEFORE.from_ns, DURING.from_ns, AFTER.until_ns) == (NS_PER_S, 4 * NS_PER_S, 10**10)
+    assert [p.name for p in phases(0, 1, 10, [])] == ["before"]
+    assert [p.name for p in phases(0, 1, 10, [(4, None)])] == ["before", "during"]
+    assert [p.name for p in phases(0, 5, 10, [(2, 4)])] == ["after"]
+
+
+def test_a_step_that_the_fault_touches_counts_as_during() -> None:
+    steps = [step(0, 2000, 2100), step(1, 3950, 4600), step(2, 5000, 5060), step(3, 8000, None)]
+    found = training_impact(steps, (BEFORE, DURING, AFTER))
+    assert (found["before"].finished, found["before"].allreduce_p50_ms) == (1, 90)
+    assert (found["during"].finished, found["during"].allreduce_max_ms) == (2, 640)
+    assert (found["after"].finished, found["after"].unfinished) == (0, 1)
+    assert found["after"].allreduce_p50_ms is None
+
+
+def test_a_step_ends_with_its_last_rank() -> None:
+    ranks = [step(0, 2000, 2100, rank=0, ranks=2), step(0, 2020, 2150, rank=1, ranks=2)]
+    assert training_impact(ranks, (BEFORE,))["before"].allreduce_p50_ms == 140
+    alone = training_impact(ranks[:1], (BEFORE,))["before"]
+    assert (alone.finished, alone.unfinished) == (0, 1)
+
+
+def test_failed_requests_count_and_have_no_time() -> None:
+    requests = [request(0, 2000, 50), request(1, 2500, 70), request(2, 5000, None)]
+    found = inference_impact(requests, (BEFORE, DURING))
+    assert (found["before"].sent, found["before"].ttft_p50_ms) == (2, 60)
+    assert (found["during"].sent, found["during"].failed) == (1, 1)
+    assert found["during"].ttft_p50_ms is None
+    assert found["before"].tpot_p50_ms == 5
+
+
+def test_digest_is_of_the_measurements_only(tmp_path: Path) -> None:
+    digests = []
+    for name, sample, log in (("one", "a", "x"), ("two", "a", "y"), ("three", "b", "x")):
+        folder = tmp_path / name
+        (folder / "samples" / "probe").mkdir(parents=True)
+        (folder / "samples" / "probe" / "received").write_text(sample)
+        (folder / "guest.log").write_text(log)
+        digests.append(TrialFolder(folder).digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_run_folders_do_not_meet_and_are_whole_at_the_end(tmp_path: Path) -> None:
+    first, second = (new_run_folder(tmp_path, "x") for _ in range(2))
+    assert first.path != second.path
+    assert first.path.name.endswith(".partial")
+    final = first.finish()
+    assert (tmp_path / "latest").resolve() == final.resolve()
+    assert not first.path.exists()
+
+
+def test_results_that_cannot_be_written_are_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="choose --out"):
+        new_run_folder(tmp_path / "file", "x")
+
+
+def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
+    """A probe's figures, as evaluate makes them."""
+    failover = {
+        "crosses_cut": True,
+        "recovered": tbm_ms is not None,
+        "tbm_ms": tbm_ms,
+        "tblm_ms": tbm_ms,
+        "plbm_ms": tbm_ms,
+        "recovery_ms": tbm_ms,
+        "detection_ms": None,
+        "switchover_ms": None,
+    }
+    return {
+        "from": "a",
+        "to": "b",
+        "rate_pps": 1000,
+        "total": {"lost": lost},
+        "failover": failover,
+        "reversion": {"lost": 0},
+    }
+
+
+def policy(status: str, probes: dict[str, object]) -> dict[str, object]:
+    """A policy's entry of the summary with nothing but probes."""
+    return {"status": status, "probes": probes, "training": {}, "inference": {}, "bulk": {}}
+
+
+def test_table_shows_failures_as_failures() -> None:
+    policies = {
+        "good": policy("ok", {"p": probe(12, 34.56)}),
+        "dead": policy("ok", {"p": probe(900, None)}),
+        "broken": policy("failed", {}),
+    }
+    rows = {row.label: row.values for row in sections(policies)[0].rows}
+    assert rows["packets lost"] == ("12", "900", "failed")
+    assert rows["failover by timestamps (TBM), ms"] == ("34.6", "not recovered", "failed")
+    console = Console(width=120, record=True)
+    console.print(render(policies))
+    assert "broken (failed)" in console.export_text()
+
+
+def test_phase_borders() -> None:
+    phase = Phase("during", 10, 20)
+    assert phase.holds(10)
+    assert not phase.holds(20)
+    assert phase.overlaps(5, 11)
+    assert not phase.overlaps(20, 30)

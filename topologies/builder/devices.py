@@ -1,0 +1,182 @@
+"""From a plan to devices: names, interface numbers, addresses and queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from topologies.builder.netlink import Request
+from topologies.builder.requests import (
+    LOOPBACK_INDEX,
+    Device,
+    address,
+    neighbour,
+    route,
+    set_up,
+    veth,
+)
+from topologies.builder.shaping import Shape, delaying, shape, shaping
+from topologies.plan import (
+    GATEWAY_MAC,
+    HOST_MTU,
+    SPAN_MTU,
+    NetworkPlan,
+    PlannedHost,
+    PlannedPort,
+    PlannedSwitch,
+)
+
+GATEWAY_ADDRESS = "169.254.1.1"
+DEFAULT_ROUTE = "0.0.0.0"  # noqa: S104 - a destination, nothing is bound to it
+HOST_DEVICE = "eth0"
+HOST_DEVICE_INDEX = 100  # above what a kernel makes by itself in a new namespace
+_CONTROL_MTU = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Indices:
+    """Interface numbers of our devices in the main namespace, from `base` on."""
+
+    base: int
+    ports: dict[str, int]
+    control: dict[str, int]
+
+    @classmethod
+    def number(cls, plan: NetworkPlan, base: int) -> Indices:
+        """Number the plan's devices from `base` on."""
+        ports = [port.interface for port in planned_ports(plan)]
+        numbers = {name: base + index for index, name in enumerate(ports)}
+        control = {
+            switch.site: base + len(ports) + index for index, switch in enumerate(plan.switches)
+        }
+        return cls(base, numbers, control)
+
+
+def planned_ports(plan: NetworkPlan) -> Iterator[PlannedPort]:
+    """Every switch port of the plan."""
+    for span in plan.spans:
+        yield span.a
+        yield span.b
+    for host in plan.hosts:
+        yield host.port
+
+
+def device_names(plan: NetworkPlan) -> list[str]:
+    """The names of our devices in the main namespace; the bridges bear the sites' names."""
+    control = [control_device(switch) for switch in plan.switches]
+    return [*control, *(port.interface for port in planned_ports(plan))]
+
+
+def control_device(switch: PlannedSwitch) -> str:
+    """The switch's end of its control channel; the other end bears the site's name."""
+    return f"s{switch.dpid}-ctl"
+
+
+def port_mac(port: PlannedPort) -> str:
+    """A switch port's own address, locally administered."""
+    return _mac(2, port.dpid, port.number)
+
+
+def span_pairs(plan: NetworkPlan, indices: Indices, group: int) -> Iterator[Request]:
+    """All spans as pairs in the main namespace, still down."""
+    for span in plan.spans:
+        a, b = (
+            Device(port.interface, indices.ports[port.interface], port_mac(port), SPAN_MTU, group)
+            for port in (span.a, span.b)
+        )
+        yield veth(a, b)
+
+
+def span_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
+    """Both directions of all spans shaped and up."""
+    for span in plan.spans:
+        wanted = shape(span.delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU)
+        for name in (span.a.interface, span.b.interface):
+            yield from shaping(name, indices.ports[name], wanted)
+            yield set_up(name, indices.ports[name])
+
+
+def host_link_requests(
+    host: PlannedHost, indices: Indices, group: int, main_namespace: int
+) -> Iterator[Request]:
+    """A host's device and its link to the switch, asked for inside the host's namespace."""
+    port = host.port.interface
+    outside = Device(
+        port, indices.ports[port], port_mac(host.port), HOST_MTU, group, main_namespace
+    )
+    yield set_up("lo", LOOPBACK_INDEX)
+    yield veth(Device(HOST_DEVICE, HOST_DEVICE_INDEX, host.mac, HOST_MTU), outside)
+    yield from shaping(HOST_DEVICE, HOST_DEVICE_INDEX, _access(host))
+    yield from host_address_requests(host)
+
+
+def host_address_requests(host: PlannedHost) -> Iterator[Request]:
+    """Bring a host's device up with its address and its way out.
+
+    Everything goes to one next hop with a fixed hardware address: no host ever asks
+    for another's address.
+    """
+    device, index = HOST_DEVICE, HOST_DEVICE_INDEX
+    yield set_up(device, index)
+    yield address(device, index, host.ip, 32)
+    yield route(device, index, GATEWAY_ADDRESS, 32)
+    yield route(device, index, DEFAULT_ROUTE, 0, via=GATEWAY_ADDRESS)
+    yield neighbour(device, index, GATEWAY_ADDRESS, GATEWAY_MAC)
+
+
+def host_port_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
+    """The switches' ends of the hosts' links."""
+    for host in plan.hosts:
+        name = host.port.interface
+        index = indices.ports[name]
+        yield from shaping(name, index, _access(host))
+        yield set_up(name, index)
+
+
+def channel_requests(
+    plan: NetworkPlan, indices: Indices, group: int, main_namespace: int
+) -> Iterator[Request]:
+    """The controllers' ends of all control channels, asked for inside its namespace."""
+    yield set_up("lo", LOOPBACK_INDEX)
+    for number, switch in enumerate(plan.switches, start=HOST_DEVICE_INDEX):
+        near = Device(switch.site, number, _mac(4, switch.dpid, 0), _CONTROL_MTU)
+        yield veth(near, _channel_end(switch, indices, group, main_namespace))
+        yield from _channel(
+            near, switch.controller_address, switch.control_address, _mac(3, switch.dpid, 0),
+            switch.control_delay_us,
+        )  # fmt: skip
+
+
+def channel_end_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
+    """The switches' ends of all control channels."""
+    for switch in plan.switches:
+        end = _channel_end(switch, indices, 0, None)
+        yield from _channel(
+            end, switch.control_address, switch.controller_address, _mac(4, switch.dpid, 0),
+            switch.control_delay_us,
+        )  # fmt: skip
+
+
+def _channel_end(
+    switch: PlannedSwitch, indices: Indices, group: int, namespace: int | None
+) -> Device:
+    name, index = control_device(switch), indices.control[switch.site]
+    return Device(name, index, _mac(3, switch.dpid, 0), _CONTROL_MTU, group, namespace)
+
+
+def _channel(
+    device: Device, ip: str, peer_ip: str, peer_mac: str, delay_us: float
+) -> Iterator[Request]:
+    yield delaying(device.name, device.index, delay_us)
+    yield set_up(device.name, device.index)
+    yield address(device.name, device.index, ip, 31)
+    yield neighbour(device.name, device.index, peer_ip, peer_mac)
+
+
+def _access(host: PlannedHost) -> Shape:
+    return shape(host.delay_us, host.rate_mbps, host.buffer_ms, HOST_MTU)
+
+
+def _mac(kind: int, dpid: int, number: int) -> str:
+    digits = f"02{kind:02x}{dpid:04x}{number:04x}"
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
