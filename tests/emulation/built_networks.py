@@ -1,0 +1,107 @@
+"""Small networks for the tests of the builder, and sockets inside their hosts."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+from topologies.build import Network
+from topologies.builder.nodes import BuiltHost
+from topologies.plan import NetworkPlan, make_plan
+from topologies.spec import HostGroup, HostRole, Site, SiteKind, Span, Topology
+
+_SO_TIMESTAMPNS = 35
+PORT = 9000
+
+
+def two_sites(
+    *, length_km: float = 1000, rate_gbps: float = 100, scale: float = 1000, buffer_ms: float = 20
+) -> NetworkPlan:
+    """Two sites with a host each, joined by one span; the hosts' links are four times as fast."""
+    group = HostGroup(role=HostRole.HOST, rate_gbps=rate_gbps * 4)
+    sites = tuple(
+        Site(id=name, name=name, kind=SiteKind.POP, lat_deg=0, lon_deg=0, hosts=(group,))
+        for name in ("west", "east")
+    )
+    span = Span(id="west-east", a="west", b="east", length_km=length_km, rate_gbps=rate_gbps)
+    topology = Topology(name="two", sites=sites, spans=(span,), controller_site="west")
+    return make_plan(topology, scale, buffer_ms)
+
+
+def connect(plan: NetworkPlan) -> None:
+    """Static rules between the hosts of a two-site plan, in place of a controller."""
+    for switch in plan.switches:
+        out = plan.spans[0].port_at(switch.site).number
+        rules = [
+            f"ip,nw_dst={host.ip},actions=mod_dl_dst:{host.mac},"
+            f"output:{host.port.number if host.site == switch.site else out}"
+            for host in plan.hosts
+        ]
+        subprocess.run(
+            ["ovs-ofctl", "-O", "OpenFlow13", "add-flows", switch.site, "-"],
+            input="\n".join(rules),
+            text=True,
+            check=True,
+        )
+
+
+class Datagrams:
+    """UDP from one host to another, with the kernel's receive times."""
+
+    def __init__(self, source: BuiltHost, target: BuiltHost) -> None:
+        self._to = (target.IP(), PORT)
+        with source.namespace.entered():
+            self._source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with target.namespace.entered():
+            self._target = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._target.bind(self._to)
+        for end, option in ((self._source, socket.SO_SNDBUF), (self._target, socket.SO_RCVBUF)):
+            # Beyond what the machine allows everyone (SO_SNDBUFFORCE and SO_RCVBUFFORCE).
+            force = {socket.SO_SNDBUF: 32, socket.SO_RCVBUF: 33}[option]
+            end.setsockopt(socket.SOL_SOCKET, force, 64 << 20)
+        self._target.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._target.settimeout(1)
+
+    def send(self, payload_bytes: int) -> int:
+        """Send one datagram; the time (CLOCK_REALTIME, ns) just before."""
+        now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        self._source.sendto(bytes(payload_bytes), self._to)
+        return now
+
+    def received(self) -> list[tuple[int, int]]:
+        """Size and receive time (CLOCK_REALTIME, ns) of all until one second of silence."""
+        found = []
+        while True:
+            try:
+                data, ancillary, _, _ = self._target.recvmsg(2048, 64)
+            except TimeoutError:
+                return found
+            seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+            found.append((len(data), seconds * 1_000_000_000 + nanoseconds))
+
+    def close(self) -> None:
+        self._source.close()
+        self._target.close()
+
+
+def datagrams(network: Network, source: str, target: str) -> Datagrams:
+    return Datagrams(network.get(source), network.get(target))
+
+
+def lines(*command: str) -> list[str]:
+    """What a command prints, by lines."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def left_over() -> dict[str, list[str]]:
+    """What stands on this machine, to be compared before and after."""
+    return {
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
+        "namespaces": sorted(lines("ip", "netns", "list")),
+        "bridges": sorted(lines("ovs-vsctl", "list-br")),
+        "queueing rows": lines("ovs-vsctl", "--bare", "--columns=_uuid", "list", "QoS"),
+        "controller rows": lines("ovs-vsctl", "--bare", "--columns=_uuid", "list", "Controller"),
+    }

@@ -1,0 +1,153 @@
+"""Scenarios from end to end, through the command line, in the guest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.on_host
+
+ROOT = Path(__file__).parent.parent.parent
+SCENARIOS = ROOT / "tests" / "data" / "scenarios"
+PROBE_INTERVAL_MS = 0.1
+
+
+def command(*arguments: str) -> list[str]:
+    """A Fibercut command line."""
+    return [sys.executable, "-m", "experiments.cli", *arguments]
+
+
+def run_scenario(name: str, out: Path, *arguments: str) -> dict[str, Any]:
+    """Run a test scenario and return what `--json` printed."""
+    done = subprocess.run(
+        command("run", str(SCENARIOS / name), "--out", str(out), "--json", *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One run of a silent cut under both policies."""
+    return run_scenario("cut.yaml", tmp_path_factory.mktemp("cut"))
+
+
+def test_fast_reroute_heals_within_detection_and_what_was_in_flight(cut: dict[str, Any]) -> None:
+    failover = cut["policies"]["fast-reroute"]["probes"]["probe"]["failover"]
+    detection_limit_ms = 10 * 3
+    in_flight_ms = failover["cut_span_delay_ms"]
+    assert 0 < failover["lost"]
+    assert failover["recovery_ms"] <= detection_limit_ms + 1
+    assert failover["plbm_ms"] <= detection_limit_ms + in_flight_ms + 1
+    assert failover["tbm_ms"] == pytest.approx(failover["plbm_ms"] + PROBE_INTERVAL_MS)
+    # The new path is longer, so the receiver waits longer than the sender's clock tells.
+    assert failover["tblm_ms"] > failover["tbm_ms"]
+
+
+def test_restoration_is_slower_by_its_control_channel(cut: dict[str, Any]) -> None:
+    figures = {
+        policy: cut["policies"][policy]["probes"]["probe"]["failover"] for policy in cut["policies"]
+    }
+    assert figures["fast-reroute"]["switchover_ms"] < 1
+    # The controller stands two spans away: the news and the answer have to travel.
+    assert figures["restoration"]["recovery_ms"] > figures["fast-reroute"]["recovery_ms"] + 4
+
+
+def test_a_flow_far_away_loses_nothing(cut: dict[str, Any]) -> None:
+    for policy in cut["policies"].values():
+        assert policy["probes"]["bystander"]["total"]["lost"] == 0
+        assert policy["probes"]["bystander"]["failover"]["crosses_cut"] is False
+
+
+def test_nothing_is_lost_at_the_mend_under_fast_reroute(cut: dict[str, Any]) -> None:
+    probe = cut["policies"]["fast-reroute"]["probes"]["probe"]
+    assert probe["phases"]["after"]["lost"] == probe["reversion"]["lost"] == 0
+
+
+def test_json_carries_what_is_promised(cut: dict[str, Any]) -> None:
+    assert cut["clock"] == "virtual"
+    assert cut["virtual_s"] > 0
+    assert cut["wall_s"] > 0
+    assert len(cut["digest"]) == 64
+    folder = ROOT / cut["folder"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in page.partition("<script")[0]  # nothing is fetched
+    for policy in cut["policies"]:
+        assert (folder / "trials" / f"{policy}-seed1" / "events.jsonl").exists()
+
+
+def test_same_seed_same_bytes_idle_or_loaded_and_another_seed_another_sample(
+    tmp_path: Path,
+) -> None:
+    idle = run_scenario("replay.yaml", tmp_path, "--seed", "7")
+    spin = "import time; end = time.time() + 300\nwhile time.time() < end: pass"
+    load = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
+    try:
+        loaded = run_scenario("replay.yaml", tmp_path, "--seed", "7")
+    finally:
+        for process in load:
+            process.kill()
+            process.wait()
+    other = run_scenario("replay.yaml", tmp_path, "--seed", "8")
+    assert idle["digest"] == loaded["digest"]
+    assert idle["digest"] != other["digest"]
+    assert idle["policies"]["fast-reroute"]["probes"]["probe"]["total"]["lost"] > 0
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command("run", "fiber-cut", "--out", str(tmp_path), "--policy", "fast-reroute"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "running 25 %" in line:
+                break
+        os.kill(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    summary = json.loads((tmp_path / "latest" / "summary.json").read_text(encoding="utf-8"))
+    policy = summary["policies"]["fast-reroute"]
+    assert policy["status"] == "interrupted"
+    assert policy["probes"]["probe-training"]["total"]["received"] > 0
+
+
+def test_a_real_network_builds_and_heals(tmp_path: Path) -> None:
+    scenario = tmp_path / "attmpls.yaml"
+    scenario.write_text(
+        """
+name: attmpls
+topology: topozoo/AttMpls
+scale: 1000
+duration_s: 1.5
+warmup_s: 0.2
+workloads:
+  - {name: probe, kind: probe, from: ny54-host1, to: snfn-host1, rate_pps: 5000}
+faults:
+  - {kind: span-cut, span: chcg-snfn, at_s: 0.5, visibility: carrier}
+""",
+        encoding="utf-8",
+    )
+    result = run_scenario(str(scenario), tmp_path / "runs")
+    failover = result["policies"]["fast-reroute"]["probes"]["probe"]["failover"]
+    assert result["topology"]["sites"] == 25
+    assert result["topology"]["spans"] == 56
+    assert failover["recovered"]
+    # With a loss of carrier only the packets in flight are lost.
+    assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1
