@@ -65,8 +65,6 @@ def available_memory_mb() -> int:
 def platform_checks() -> list[Check]:
     """The kind of machine, its Python, cores and memory."""
     machine, system = platform.machine(), platform.system()
-    cores = len(os.sched_getaffinity(0))
-    memory_mb = available_memory_mb()
     return [
         Check(
             "machine",
@@ -85,6 +83,26 @@ def platform_checks() -> list[Check]:
             "Fibercut is written for Python 3.11 and newer",
             "use Debian 12, Ubuntu 24.04 or newer",
         ),
+        *_advice(),
+    ]
+
+
+def tool_checks(tools: Mapping[str, str] = _TOOLS) -> list[Check]:
+    """Programs of the system, looked for where root would find them, and iperf3's library."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    checks = [_there(name, shutil.which(name, path=path), why) for name, why in tools.items()]
+    return [*checks, _there("libiperf", find_library("iperf"), "Python's iperf3 calls it")]
+
+
+def package_checks(packages: Mapping[str, str] = _PACKAGES) -> list[Check]:
+    """Python packages, by their installed version."""
+    return [_package(name, why) for name, why in packages.items()]
+
+
+def _advice() -> list[Check]:
+    cores = len(os.sched_getaffinity(0))
+    memory_mb = available_memory_mb()
+    return [
         Check(
             "machine",
             "cores",
@@ -104,18 +122,6 @@ def platform_checks() -> list[Check]:
             (),
         ),
     ]
-
-
-def tool_checks(tools: Mapping[str, str] = _TOOLS) -> list[Check]:
-    """Programs of the system, looked for where root would find them, and iperf3's library."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-    checks = [_there(name, shutil.which(name, path=path), why) for name, why in tools.items()]
-    return [*checks, _there("libiperf", find_library("iperf"), "Python's iperf3 calls it")]
-
-
-def package_checks(packages: Mapping[str, str] = _PACKAGES) -> list[Check]:
-    """Python packages, by their installed version."""
-    return [_package(name, why) for name, why in packages.items()]
 
 
 def _there(name: str, place: str | None, why: str) -> Check:
