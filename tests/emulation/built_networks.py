@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from topologies.build import Network
@@ -53,11 +54,8 @@ class Datagrams:
 
     def __init__(self, source: BuiltHost, target: BuiltHost) -> None:
         self._to = (target.IP(), PORT)
-        with source.namespace.entered():
-            self._source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        with target.namespace.entered():
-            self._target = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._target.bind(self._to)
+        self._source, self._target = _udp_socket(source), _udp_socket(target)
+        self._target.bind(self._to)
         for end, option in ((self._source, socket.SO_SNDBUF), (self._target, socket.SO_RCVBUF)):
             # Beyond what the machine allows everyone (SO_SNDBUFFORCE and SO_RCVBUFFORCE).
             force = {socket.SO_SNDBUF: 32, socket.SO_RCVBUF: 33}[option]
@@ -73,7 +71,7 @@ class Datagrams:
 
     def received(self) -> list[tuple[int, int]]:
         """Size and receive time (CLOCK_REALTIME, ns) of all until one second of silence."""
-        found = []
+        found: list[tuple[int, int]] = []
         while True:
             try:
                 data, ancillary, _, _ = self._target.recvmsg(2048, 64)
@@ -85,6 +83,13 @@ class Datagrams:
     def close(self) -> None:
         self._source.close()
         self._target.close()
+
+
+def _udp_socket(host: BuiltHost) -> socket.socket:
+    """A socket stays in the namespace in which it was made."""
+    assert host.namespace
+    with host.namespace.entered():
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def datagrams(network: Network, source: str, target: str) -> Datagrams:
@@ -105,3 +110,12 @@ def left_over() -> dict[str, list[str]]:
         "queueing rows": lines("ovs-vsctl", "--bare", "--columns=_uuid", "list", "QoS"),
         "controller rows": lines("ovs-vsctl", "--bare", "--columns=_uuid", "list", "Controller"),
     }
+
+
+def eventually(holds: Callable[[], bool], deadline_s: float = 30.0) -> bool:
+    end_s = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(0.01)
+    return True

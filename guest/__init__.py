@@ -1,0 +1,23 @@
+"""The machine that Fibercut runs in: a small guest kernel started as an ordinary process."""
+
+from guest.errors import GuestError, SetupError
+from guest.kernel import GuestKernel, cache_folder, find_kernel, provide_kernel
+from guest.machine import Guest, run
+from guest.progress import Reporter
+from guest.settings import GuestResult, GuestSettings
+from guest.share import GUEST_OUT
+
+__all__ = [
+    "GUEST_OUT",
+    "Guest",
+    "GuestError",
+    "GuestKernel",
+    "GuestResult",
+    "GuestSettings",
+    "Reporter",
+    "SetupError",
+    "cache_folder",
+    "find_kernel",
+    "provide_kernel",
+    "run",
+]
