@@ -23,11 +23,15 @@ class ProcessFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process to run in a host."""
+    """One process to run in a host.
+
+    serves: it goes on until the others have ended, and is then asked to end.
+    """
 
     name: str
     host: str
     command: tuple[str, ...]
+    serves: bool = False
 
 
 class Running:
@@ -45,17 +49,16 @@ class Running:
             self._check()
 
     def wait_all(self, deadline_ns: int) -> None:
-        """Wait for all programs to end. Raises ProcessFailed for errors and late ones."""
-        while any(process.poll() is None for process in self._processes):
+        """Wait for all programs to end, then end the servers.
+
+        Raises ProcessFailed for errors and for those that do not end.
+        """
+        while working := self._working():
             self._check()
             if now_ns() > deadline_ns:
-                late = [
-                    program.name
-                    for program, process in zip(self._programs, self._processes, strict=True)
-                    if process.poll() is None
-                ]
-                raise ProcessFailed(f"did not end: {', '.join(late)}")
+                raise ProcessFailed(f"did not end: {', '.join(working)}")
             time.sleep(_POLL_NS / NS_PER_S)
+        self.end()
         self._check()
 
     def end(self) -> None:
@@ -69,6 +72,13 @@ class Running:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def _working(self) -> list[str]:
+        return [
+            program.name
+            for program, process in zip(self._programs, self._processes, strict=True)
+            if not program.serves and process.poll() is None
+        ]
 
     def _check(self) -> None:
         for program, process in zip(self._programs, self._processes, strict=True):

@@ -32,6 +32,8 @@ from topologies.plan import make_plan
 ROOT = Path(__file__).resolve().parent.parent
 _POLL_S = 0.2
 _MEMORY_MB = 1024
+# Virtual time for all that comes before and after the workloads; a trial that needs more hangs.
+_SPARE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,11 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
                 yield _ThisMachine(process)
             return
         settings = GuestSettings(
-            seed=job.seed, memory_mb=_MEMORY_MB, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+            seed=job.seed,
+            memory_mb=_MEMORY_MB,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+            virtual_limit_s=job.scenario.duration_s + _SPARE_S,
         )
         with Guest(
             _command(GUEST_OUT),

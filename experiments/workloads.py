@@ -18,7 +18,6 @@ from experiments.scenario import (
 )
 from experiments.trial_job import Job
 from traffic import describe
-from traffic.clock import NS_PER_S
 
 BYTES_PER_GB = 1e9
 MBPS_PER_GBPS = 1000
@@ -63,7 +62,12 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
         folder.mkdir(parents=True, exist_ok=True)
         slot = _Slot(job, folder, index, start_ns, stop_ns, stop_ns + drain_ns)
         found += [
-            Program(f"{workload.name}-{name}", host, tuple(process.argv(sys.executable)))
+            Program(
+                f"{workload.name}-{name}",
+                host,
+                tuple(process.argv(sys.executable)),
+                serves=process.stop_at_ns is None,
+            )
             for name, host, process in _processes(workload, slot)
         ]
     return found
@@ -140,8 +144,6 @@ def _inference(workload: InferenceWorkload, slot: _Slot) -> _Named:
         workload.server,
         describe.InferenceServer(
             out=slot.out("server.json"),
-            # Requests that were sent at the end are still answered.
-            stop_at_ns=slot.drained_at_ns + round(workload.timeout_s * NS_PER_S),
             port=slot.port,
             slots=workload.slots,
             prefill_ms=workload.prefill_ms,

@@ -15,7 +15,9 @@ start_openvswitch() {
     ovsdb-server /run/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \
         --pidfile --detach --no-chdir -vconsole:off --log-file=/var/log/openvswitch/ovsdb-server.log
     ovs-vsctl --no-wait init
-    "${warm_up[@]}" ovs-vswitchd --pidfile --detach --no-chdir -vconsole:off \
+    # See revalidation.c.
+    LD_PRELOAD=$share/revalidation.so \
+        "${warm_up[@]}" ovs-vswitchd --pidfile --detach --no-chdir -vconsole:off \
         --log-file=/var/log/openvswitch/ovs-vswitchd.log
 }
 

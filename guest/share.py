@@ -62,6 +62,10 @@ class Share:
         }
         self._write("session.conf", "".join(f"{name}={value}\n" for name, value in facts.items()))
 
+    def take_library(self, library: Path) -> None:
+        """Keep the library that session.sh preloads into Open vSwitch."""
+        shutil.copy(library, self.folder / "revalidation.so")
+
     def take_stdin(self, stdin: BinaryIO | None) -> None:
         """Keep all of `stdin` for the command: what it reads must not depend on when it came."""
         with open(self.folder / "stdin", "wb") as file:

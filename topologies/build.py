@@ -12,7 +12,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from topologies.builder.devices import (
@@ -33,7 +33,7 @@ from topologies.builder.netlink import Request, RouteSocket
 from topologies.builder.network import CONTROLLER_NODE, Network, NetworkCLI
 from topologies.builder.nodes import BuiltSwitch
 from topologies.builder.ovsdb import Database, daemon_pid
-from topologies.builder.requests import delete_group
+from topologies.builder.requests import LOOPBACK_INDEX, delete_group, netem
 from topologies.builder.switches import (
     BfdTimers,
     Bridge,
@@ -77,6 +77,7 @@ def build_network(plan: NetworkPlan, *, bfd: BfdTimers | None = None) -> Iterato
 
 def _build(plan: NetworkPlan, bfd: BfdTimers | None, stack: ExitStack) -> Network:
     """Make everything; `stack` undoes it, in reverse order, should a later part fail."""
+    _check_machine()
     owner, group = f"{os.getpid()}.{time.monotonic_ns()}", 0x40000000 | os.getpid()
     database = stack.enter_context(Database())
     indices = _free_indices(plan, database)
@@ -104,6 +105,20 @@ def _build(plan: NetworkPlan, bfd: BfdTimers | None, stack: ExitStack) -> Networ
             for bridge in bridges
         ]
         return Network(plan, indices, namespaces, switches, undo.pop_all().close)
+
+
+def _check_machine() -> None:
+    """Raises BuildError where this user, or this kernel, can build no network."""
+    if os.geteuid():
+        raise BuildError(
+            "building a network in this machine's own kernel needs root; "
+            "with the clock `virtual` it does not"
+        )
+    with fresh_namespace() as trial, closing(trial), RouteSocket() as route:
+        try:
+            route.run([netem("lo", LOOPBACK_INDEX, delay_ns=0, limit_packets=1)])
+        except BuildError as error:
+            raise BuildError(f"this kernel has no netem queueing discipline ({error})") from None
 
 
 def _free_indices(plan: NetworkPlan, database: Database) -> Indices:

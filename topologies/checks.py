@@ -54,7 +54,7 @@ def _duplicates(
 
 def _reserved(sites: list[tuple[int, Mapping[str, Any]]], locate: Locate) -> Iterator[Problem]:
     for index, site in sites:
-        if site.get("id") in RESERVED_SITE_IDS:
+        if isinstance(site.get("id"), str) and site["id"] in RESERVED_SITE_IDS:
             message = f"{site['id']!r} is reserved by the system; choose another id"
             yield Problem(locate(("sites", index, "id")), message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from guest import GuestSettings, provide_kernel
 from guest import run as run_in_guest
 
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -24,6 +26,11 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
     show_default=True,
     help="The guest's clock: virtual is exact and replays; real runs with the wall clock.",
 )
+@click.option(
+    "--limit-s",
+    type=click.FloatRange(0, min_open=True),
+    help="End COMMAND when it has run so long by the guest's clock (exit status 1).",
+)
 @click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
 @click.option(
     "--out",
@@ -34,6 +41,7 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
 def exec_(
     seed: int,
     clock: Literal["virtual", "real"],
+    limit_s: float | None,
     memory_mb: int,
     out: Path | None,
     command: Sequence[str],
@@ -52,10 +60,22 @@ def exec_(
     result = run_in_guest(
         list(command),
         out_dir=out,
-        settings=GuestSettings(seed=seed, clock=clock, memory_mb=memory_mb),
+        settings=GuestSettings(
+            seed=seed,
+            clock=clock,
+            memory_mb=memory_mb,
+            virtual_limit_s=limit_s,
+            env={"PATH": _search_path()},
+        ),
         kernel=kernel,
         stdin=None if sys.stdin.isatty() else sys.stdin.buffer,
     )
     for warning in result.warnings:
         click.echo(f"fibercut: {warning}", err=True)
     return result.exit_status
+
+
+def _search_path() -> str:
+    # First the Python that has Mininet, Ryu and Scapy; whatever else the caller's is.
+    own = str(Path(sys.executable).parent)
+    return os.pathsep.join((own, os.environ.get("PATH", os.defpath), _SYSTEM_PATH))

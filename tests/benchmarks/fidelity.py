@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ DELAY_MS = 10
 RATE_MBPS = 100
 UDP_MBPS = 90
 DURATION_S = 5
+_POLL_S = 0.05
 
 
 def measure() -> dict[str, float]:
@@ -60,11 +62,11 @@ def _two_hosts(**link: Any) -> Mininet:
 def _iperf3(net: Mininet, options: Sequence[str]) -> dict[str, Any]:
     h1, h2 = net.get("h1", "h2")
     server = h2.popen(["iperf3", "-s", "-1"])
-    # The server listens when it has said so.
-    server.stdout.readline()
+    while "5201" not in h2.cmd("ss -Htln"):
+        time.sleep(_POLL_S)
     client = ["iperf3", "-J", "-c", h2.IP(), "-t", str(DURATION_S), *options]
     said, complaint, _ = h1.pexec(client)
-    server.wait()
+    server.wait(timeout=DURATION_S)
     end: dict[str, Any] = json.loads(said)["end"]
     assert "sum" in end or "sum_received" in end, complaint
     return end

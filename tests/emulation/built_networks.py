@@ -112,10 +112,10 @@ def left_over() -> dict[str, list[str]]:
     }
 
 
-def eventually(holds: Callable[[], bool], deadline_s: float = 30.0) -> bool:
+def eventually(holds: Callable[[], bool], deadline_s: float = 10.0) -> bool:
     end_s = time.monotonic() + deadline_s
     while not holds():
         if time.monotonic() > end_s:
             return False
-        time.sleep(0.01)
+        time.sleep(0.2)
     return True

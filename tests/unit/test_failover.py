@@ -69,8 +69,8 @@ def test_duplicates_and_reordering_do_not_end_an_outage() -> None:
     assert delivery(doubled, 0, 10**9).duplicated == 1
 
 
-@given(st.sets(st.integers(1, 198)), st.randoms())
-def test_every_packet_is_received_or_lost(lost: set[int], random: object) -> None:
+@given(st.sets(st.integers(1, 198)))
+def test_every_packet_is_received_or_lost(lost: set[int]) -> None:
     flow = flow_without(lost, count=200)
     found = delivery(flow, 0, 200 * INTERVAL_NS)
     assert (found.sent, found.lost) == (200, len(lost))

@@ -54,7 +54,7 @@ def add_bridges(
     rows = database.select("Interface", ["name", "ofport", "error"])
     wrong = [_complaint(row, wanted) for row in rows if _is_wrong(row, wanted)]
     if wrong:
-        raise BuildError(f"Open vSwitch did not add {wrong[0]}; {len(wrong)} such ports")
+        raise BuildError(f"Open vSwitch did not add {wrong[0]} ({len(wrong)} such ports)")
 
 
 def remove_bridges(database: Database, owner: str, names: Iterable[str] | None = None) -> None:
@@ -151,6 +151,11 @@ def _is_wrong(row: Mapping[str, object], wanted: Mapping[str, int]) -> bool:
 
 
 def _complaint(row: Mapping[str, object], wanted: Mapping[str, int]) -> str:
-    reason = row["error"] if isinstance(row["error"], str) else f"its number is {row['ofport']}"
+    if isinstance(row["error"], str):
+        reason = row["error"]
+    elif isinstance(row["ofport"], int):
+        reason = f"it became port {row['ofport']}"
+    else:
+        reason = "it has no number; does this kernel have the openvswitch module?"
     name = str(row["name"])
     return f"{name} as port {wanted[name]}: {reason}"
