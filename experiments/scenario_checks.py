@@ -6,6 +6,7 @@ of single fields.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ def semantic_problems(
         *_workloads(data, topology, locate),
         *_faults(data, topology, locate),
         *_times(data, locate),
+        *_overlaps(data, topology, locate),
     ]
 
 
@@ -138,6 +140,34 @@ def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
         if at_s is not None and repair_at_s is not None and repair_at_s <= at_s:
             message = f"{repair_at_s} s is not after the fault itself (at_s: {at_s})"
             yield Problem(locate(("faults", index, "repair_at_s")), message)
+
+
+def _overlaps(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+) -> Iterator[Problem]:
+    if topology is None:
+        return
+    broken: list[tuple[int, frozenset[str], float, float]] = []
+    for index, fault in _records(data, "faults"):
+        spans = frozenset(_spans_of(fault, topology))
+        at_s = _number(fault, "at_s") or 0.0
+        repair_at_s = _number(fault, "repair_at_s")
+        until_s = math.inf if repair_at_s is None else repair_at_s
+        for other, others, from_s, to_s in broken:
+            if spans & others and at_s < to_s and from_s < until_s:
+                message = (
+                    f"span {min(spans & others)!r} is broken by faults[{other}] at the same time; "
+                    "a span has one fault at a time"
+                )
+                yield Problem(locate(("faults", index)), message)
+                break
+        broken.append((index, spans, at_s, until_s))
+
+
+def _spans_of(fault: Mapping[str, Any], topology: Topology) -> list[str]:
+    if isinstance(conduit := fault.get("conduit"), str):
+        return [span.id for span in topology.conduits().get(conduit, ())]
+    return [span.id for span in topology.spans if span.id == fault.get("span")]
 
 
 def _number(record: Mapping[str, Any], field: str) -> float | None:

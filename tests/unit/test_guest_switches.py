@@ -12,18 +12,19 @@ import pytest
 from guest.errors import SetupError
 from guest.switches import revalidation_library
 
-# In a process with the library: poll for 5 ms under a thread's name, and say how long it took.
+# In a process with the library: poll under a thread's name, and say how long it took.
 _PROBE = """
 import ctypes, select, sys, time
 ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)  # PR_SET_NAME
 begin = time.monotonic()
-select.poll().poll(int(sys.argv[2]))
+for _ in range(40):
+    select.poll().poll(int(sys.argv[2]))
 print(time.monotonic() - begin)
 """
 
 
 def waited_s(library: Path, thread: str, timeout_ms: int) -> float:
-    """How long a poll takes in a thread of that name."""
+    """How long 40 polls take in a thread of that name."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, thread, str(timeout_ms)],
         env={"LD_PRELOAD": str(library)},
@@ -36,9 +37,9 @@ def waited_s(library: Path, thread: str, timeout_ms: int) -> float:
 
 def test_only_the_revalidators_short_pause_is_left_out(tmp_path: Path) -> None:
     library = revalidation_library(tmp_path)
-    assert waited_s(library, "revalidator7", 5) < 0.004
-    assert waited_s(library, "revalidator7", 50) >= 0.05
-    assert waited_s(library, "handler3", 5) >= 0.005
+    assert waited_s(library, "revalidator7", 5) < 0.1
+    assert waited_s(library, "revalidator7", 6) >= 0.24
+    assert waited_s(library, "handler3", 5) >= 0.2
 
 
 def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,4 +48,4 @@ def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert revalidation_library(tmp_path) == first
     with pytest.raises(SetupError, match="gcc"):
         revalidation_library(tmp_path / "elsewhere")
-    assert ctypes.CDLL(str(first))
+    ctypes.CDLL(str(first))  # it can be loaded
