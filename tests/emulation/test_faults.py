@@ -51,7 +51,8 @@ def test_a_cut_stops_everything_until_it_is_mended(
     assert lost_percent(network) == 0
 
 
-def test_a_cut_that_dropped_nothing_is_no_result(network: Network) -> None:
+@pytest.mark.usefixtures("network")
+def test_a_cut_that_dropped_nothing_is_no_result() -> None:
     cut, mend = both(SpanCut(kind="span-cut", span=SPAN, at_s=0, repair_at_s=1))
     cut.act()
     assert mend.confirm is not None
@@ -62,13 +63,15 @@ def test_a_cut_that_dropped_nothing_is_no_result(network: Network) -> None:
         final_checks([for_good], PLAN)[0]()
 
 
-def test_a_link_that_kept_its_carrier_is_no_result(network: Network) -> None:
+@pytest.mark.usefixtures("network")
+def test_a_link_that_kept_its_carrier_is_no_result() -> None:
     fault = SpanCut(kind="span-cut", span=SPAN, at_s=0, visibility=Visibility.CARRIER)
     with pytest.raises(FaultError, match="still has its carrier"):
         final_checks([fault], PLAN)[0]()
 
 
-def test_a_cut_on_top_of_a_cut_is_refused(network: Network) -> None:
+@pytest.mark.usefixtures("network")
+def test_a_cut_on_top_of_a_cut_is_refused() -> None:
     cut, _ = both(SpanCut(kind="span-cut", span=SPAN, at_s=0, repair_at_s=1))
     cut.act()
     with pytest.raises(FaultError, match="tc refused"):
