@@ -130,7 +130,12 @@ class Network(Mininet):
 
 
 class NetworkCLI(CLI):
-    """Mininet's command line, which goes on after a refused `link` command."""
+    """Mininet's command line, which goes on after a refused `link` command.
+
+    Nodes may have a hyphen in their name; to Mininet's own one it ends the first word.
+    """
+
+    identchars = CLI.identchars + "-"
 
     def onecmd(self, line: str) -> bool:
         """Do one command; True ends the session."""
