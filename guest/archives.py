@@ -5,12 +5,14 @@ Both formats of sources.list(5) are read: deb822 (`*.sources`) and one line (`*.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-DEBIAN_MIRROR = "http://deb.debian.org/debian"
+# A mirror of Debian for a system that has none of its own.
+MIRROR_VARIABLE = "FIBERCUT_DEBIAN_MIRROR"
 DEBIAN_KEYRINGS = tuple(
     Path(f"/usr/share/keyrings/debian-archive-keyring.{ending}") for ending in ("gpg", "pgp")
 )
@@ -68,13 +70,17 @@ def system_archives(etc_apt: Path = Path("/etc/apt")) -> list[Archive]:
 def backports_archive(
     archives: Sequence[Archive], suite: str, keyrings: Sequence[Path] = DEBIAN_KEYRINGS
 ) -> Archive | None:
-    """Debian's suite on this system's own mirror, else on Debian's, if its signature is known."""
+    """Debian's suite on this system's own mirror, else on the one that MIRROR_VARIABLE names.
+
+    None if there is no mirror, or no keyring to verify another one's signature.
+    """
     keyring = next((str(path) for path in keyrings if path.is_file()), "")
     for archive in archives:
         if archive.is_debian:
             signed_by = archive.signed_by or keyring
             return Archive(archive.uri, (suite,), ("main",), signed_by)
-    return Archive(DEBIAN_MIRROR, (suite,), ("main",), keyring) if keyring else None
+    mirror = os.environ.get(MIRROR_VARIABLE, "")
+    return Archive(mirror, (suite,), ("main",), keyring) if mirror and keyring else None
 
 
 def parse_one_line(text: str) -> list[Archive]:

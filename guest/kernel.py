@@ -106,6 +106,9 @@ def _build(source: Path | None, cache: Path, lock_fd: int, reporter: Reporter) -
     if not (kernels / key / "kernel.json").is_file():
         _build_into(kernels / key, origin, compiler, lock_fd, reporter)
     _remember(_index_entry(kernels, source), key)
+    if not _index_entry(kernels, None).exists():
+        # Whoever had to name a source once need not name it at every start.
+        _remember(_index_entry(kernels, None), key)
     if source is None:
         shutil.rmtree(sources)
     found = find_kernel(source, cache=cache)

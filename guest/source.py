@@ -26,7 +26,7 @@ BACKPORTS_SUITE = "trixie-backports"
 _PACKAGE_NAME = re.compile(r"^linux-(?:hwe-[\d.]+-)?source-(\d+)\.(\d+)(?:\.\d+)?$")
 _ADVICE = (
     "Give a tarball of Linux 6.16 or later with --kernel-source PATH (from kernel.org), or"
-    " install the package debian-archive-keyring, so that Debian's can be fetched and verified"
+    " name a mirror of Debian in FIBERCUT_DEBIAN_MIRROR and install debian-archive-keyring"
 )
 
 

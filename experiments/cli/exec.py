@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from experiments.cli.options import kernel_source as kernel_source_option
 from guest import GuestSettings, provide_kernel
 from guest import run as run_in_guest
 
@@ -37,6 +38,7 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder whose changes stay; $FIBERCUT_OUT inside. All others are lost at the end.",
 )
+@kernel_source_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_(
     seed: int,
@@ -44,6 +46,7 @@ def exec_(
     limit_s: float | None,
     memory_mb: int,
     out: Path | None,
+    kernel_source: Path | None,
     command: Sequence[str],
 ) -> int:
     r"""Run COMMAND as root in the guest, with Open vSwitch and the network tools ready.
@@ -56,7 +59,7 @@ def exec_(
       fibercut exec -- sudo python3 my_mininet_script.py
       fibercut exec -- sh -c 'ip link add a type veth peer name b; ip -br link'
     """
-    kernel = provide_kernel()
+    kernel = provide_kernel(kernel_source)
     result = run_in_guest(
         list(command),
         out_dir=out,

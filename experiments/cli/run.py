@@ -12,6 +12,7 @@ from rich.console import Console
 
 from controller.policies import POLICIES
 from experiments.cli.ending import FAILED, INTERRUPTED
+from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.machine_check import check_real_clock
 from experiments.progress import progress
 from experiments.run_folder import new_run_folder
@@ -43,6 +44,7 @@ def _options(command: Any) -> Any:
             show_default=True,
             help="Folder for the results.",
         ),
+        kernel_source_option,
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
         click.option("--quiet", is_flag=True, help="Show no progress."),
     ):
@@ -74,6 +76,7 @@ def _run(
     clock: str | None,
     policies: Sequence[str],
     out: Path,
+    kernel_source: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -82,7 +85,7 @@ def _run(
     if loaded.scenario.clock is Clock.REAL:
         check_real_clock()
     else:
-        kernel = provide_kernel()
+        kernel = provide_kernel(kernel_source)
     folder = new_run_folder(out, loaded.scenario.name)
     with progress(loaded.scenario.policies, quiet) as shown:
         result = run_scenario(loaded, folder, kernel, shown)

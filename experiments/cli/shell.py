@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from controller.policies import POLICIES
+from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.runner import ROOT
 from experiments.scenario import Bfd
 from experiments.shell_session import SessionJob
@@ -32,7 +33,10 @@ from topologies.problems import InputError, Problem
     help="Capacities are divided by this.",
 )
 @click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
-def shell(topology: str, policy: str, scale: float, memory_mb: int) -> int:
+@kernel_source_option
+def shell(
+    topology: str, policy: str, scale: float, memory_mb: int, kernel_source: Path | None
+) -> int:
     """Build TOPOLOGY with its controller and give the Mininet prompt on it.
 
     The guest runs with a real-time clock here, so that a person can work with it: delays
@@ -42,7 +46,7 @@ def shell(topology: str, policy: str, scale: float, memory_mb: int) -> int:
         message = "needs a terminal; for scripts use: fibercut exec -- COMMAND"
         raise InputError([Problem("shell", message)])
     plan = make_plan(load_topology(topology), scale)
-    kernel = provide_kernel()
+    kernel = provide_kernel(kernel_source)
     with tempfile.TemporaryDirectory(prefix="fibercut-shell-") as folder:
         job = SessionJob(plan=plan, policy=policy, bfd=Bfd(interval_ms=100))
         path = Path(folder) / "session.json"

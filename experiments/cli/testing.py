@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.failure import FailedRunError
 from experiments.host_checks import available_memory_mb
 from guest.kernel import provide_kernel
@@ -33,8 +34,14 @@ _CODE_CHECKS = {
 @click.option(
     "--strict-skips", is_flag=True, help="A skipped test is a failure (as when CI=true is set)."
 )
+@kernel_source_option
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST_ARGUMENTS]...")
-def test(unit: bool, strict_skips: bool, pytest_args: tuple[str, ...]) -> int:
+def test(
+    unit: bool,
+    strict_skips: bool,
+    kernel_source: Path | None,
+    pytest_args: tuple[str, ...],
+) -> int:
     """Check the code (ruff, mypy, import linter), then run the tests.
 
     The emulation tests boot guests; the guest kernel is built first if there is none.
@@ -50,7 +57,7 @@ def test(unit: bool, strict_skips: bool, pytest_args: tuple[str, ...]) -> int:
     targets = _targets(pytest_args, unit=unit)
     parallel: list[str] = []
     if any(EMULATION in word for word in (*targets, *pytest_args)):
-        provide_kernel()
+        provide_kernel(kernel_source)
         parallel = _side_by_side()
     strict = ["--strict-skips"] if strict_skips else []
     if _run("-m", "pytest", *strict, *parallel, *pytest_args, *targets):

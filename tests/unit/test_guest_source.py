@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guest.archives import (
-    DEBIAN_MIRROR,
+    MIRROR_VARIABLE,
     Archive,
     backports_archive,
     parse_deb822,
@@ -124,14 +124,20 @@ def test_a_cloud_image_that_names_its_mirror_in_a_list_is_debian() -> None:
     assert not Archive("mirror+file:/etc/apt/mirrors/debian-security.list", (), ("main",)).is_debian
 
 
-def test_without_a_debian_mirror_debians_own_is_used_if_its_key_is_known(tmp_path: Path) -> None:
+def test_without_a_debian_mirror_the_users_is_used_if_its_key_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
     ubuntu = [Archive("http://archive.ubuntu.com/ubuntu", ("noble",), ("main",))]
     keyring = tmp_path / "debian.gpg"
-    assert backports_archive(ubuntu, "trixie-backports", [keyring]) is None
+    mirror = "https://debian.example.org/debian"
     keyring.touch()
+    assert backports_archive(ubuntu, "trixie-backports", [keyring]) is None
+    monkeypatch.setenv(MIRROR_VARIABLE, mirror)
+    assert backports_archive(ubuntu, "trixie-backports", [tmp_path / "none"]) is None
     archive = backports_archive(ubuntu, "trixie-backports", [keyring])
     assert archive is not None
-    assert (archive.uri, archive.signed_by) == (DEBIAN_MIRROR, str(keyring))
+    assert (archive.uri, archive.signed_by) == (mirror, str(keyring))
 
 
 @pytest.mark.parametrize(
