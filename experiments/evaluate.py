@@ -96,6 +96,11 @@ def inference_log(folder: TrialFolder, workload: InferenceWorkload) -> list[Requ
 def _probe(trial: _Trial, workload: ProbeWorkload) -> dict[str, Any]:
     flow = probe_flow(trial.folder, trial.job, trial.start_ns, workload)
     begin_ns, end_ns = trial.phases[0].from_ns, trial.phases[-1].until_ns
+    healthy = trial.phases[0]
+    if healthy.name == "before" and not delivery(flow, begin_ns, healthy.until_ns).received:
+        raise ValueError(
+            f"{workload.name}: no packet arrived before any fault; the network did not carry it"
+        )
     figures: dict[str, Any] = {
         "from": workload.from_host,
         "to": workload.to_host,

@@ -195,7 +195,7 @@ def _outcome(
                 merge_events(trial, result)
                 digest = trial.digest()
             except (OSError, ValueError, KeyError) as error:
-                status, reason = "failed", f"the measurements are damaged: {error}"
+                status, reason = "failed", f"the measurements cannot be used: {error}"
     return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
 
 

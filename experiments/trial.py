@@ -21,13 +21,16 @@ from experiments.faults import FaultError, Step, final_checks, steps
 from experiments.network import built_network, wait_for_bfd
 from experiments.processes import ProcessFailed, Running, start_all
 from experiments.run_folder import write_json
-from experiments.scenario import Scenario
+from experiments.scenario import Clock, Scenario
 from experiments.trial_job import Interrupted, Job, TrialFailed, TrialResult
 from experiments.workloads import programs
 from traffic.clock import NS_PER_S, now_ns
 
-# Programs get this long to start before the first packet is due.
+# Programs get this long to start before the first packet is due. Starting takes no virtual
+# time, and real time for each program on a slow machine.
 _START_MARGIN_NS = NS_PER_S // 2
+_START_MARGIN_REAL_NS = 2 * NS_PER_S
+_START_EACH_REAL_NS = NS_PER_S // 4
 # What is under way at the end may still arrive.
 _DRAIN_NS = 1 * NS_PER_S
 _FINISH_NS = 60 * NS_PER_S
@@ -89,7 +92,7 @@ class _Trial:
         wait_for_bfd(job.plan)
         controller.wait_settled()
         self._stage("starting the workloads")
-        self._start_ns = now_ns() + _START_MARGIN_NS
+        self._start_ns = now_ns() + self._start_margin_ns()
         stop_ns = self._start_ns + round(scenario.duration_s * NS_PER_S)
         running = stack.enter_context(
             start_all(net, programs(job, self._start_ns, stop_ns, _DRAIN_NS, self._out), self._out)
@@ -100,6 +103,14 @@ class _Trial:
         running.wait_all(stop_ns + _FINISH_NS)
         self._end_ns = now_ns()
         controller.check_alive()
+
+    def _start_margin_ns(self) -> int:
+        scenario = self._job.scenario
+        if scenario.clock is Clock.VIRTUAL:
+            return _START_MARGIN_NS
+        # Counting the programs needs their command lines, whatever their times will be.
+        count = len(programs(self._job, 0, 1, 0, self._out))
+        return _START_MARGIN_REAL_NS + count * _START_EACH_REAL_NS
 
     def _run_faults(self, running: Running, scenario: Scenario, stop_ns: int) -> None:
         assert self._start_ns is not None  # set before the workloads start

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from experiments.evaluate import evaluate
 from experiments.impact import inference_impact, training_impact
 from experiments.phases import NS_PER_S, Phase, phases
 from experiments.run_folder import TrialFolder, new_run_folder
+from experiments.scenario_load import load_scenario
 from experiments.table import render, sections
+from experiments.trial_job import Job, TrialResult
+from topologies.plan import make_plan
 from topologies.problems import InputError
 from traffic.clock import NS_PER_MS
 from traffic.logs import Request, Step
 
+SCENARIOS = Path(__file__).parent.parent / "data" / "scenarios"
 BEFORE, DURING, AFTER = phases(0, 1, 10, [(4, 7)])
 
 
@@ -162,3 +167,16 @@ def test_phase_borders() -> None:
     assert not phase.holds(20)
     assert phase.overlaps(5, 11)
     assert not phase.overlaps(20, 30)
+
+
+def test_a_flow_that_never_arrived_is_no_measurement(tmp_path: Path) -> None:
+    loaded = load_scenario(str(SCENARIOS / "cut.yaml"))
+    plan = make_plan(loaded.topology, loaded.scenario.scale)
+    job = Job(plan=plan, scenario=loaded.scenario, policy="restoration", seed=1)
+    result = TrialResult(status="ok", reason=None, start_ns=0, end_ns=2 * NS_PER_S, faults=())
+    for workload in loaded.scenario.workloads:
+        folder = tmp_path / "samples" / workload.name
+        folder.mkdir(parents=True)
+        (folder / "received.i64x3").write_bytes(b"")
+    with pytest.raises(ValueError, match="probe: no packet arrived before any fault"):
+        evaluate(TrialFolder(tmp_path), job, result)
