@@ -68,8 +68,8 @@ class Core:
         self._policy = policy
         self._designer = Designer(plan)
         self._liveness = SpanLiveness(plan)
-        self._site_of = {switch.dpid: switch.site for switch in plan.switches}
-        self._host_at = {(host.site, host.port.number): host.name for host in plan.hosts}
+        self._site_of = {switch.dpid: switch.name for switch in plan.switches}
+        self._host_at = {(host.port.switch, host.port.number): host.name for host in plan.hosts}
         self._desired: Mapping[str, SwitchRules] = {}
         self._connected: set[str] = set()
         self._installed: set[str] = set()

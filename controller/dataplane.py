@@ -79,17 +79,17 @@ class DataPlane:
     def __init__(self, plan: NetworkPlan, rules: Mapping[str, SwitchRules]) -> None:
         self._switches = {site: _indexed(held) for site, held in rules.items()}
         self._span_at: dict[tuple[str, int], tuple[str, str, int]] = {}
-        self._host_at = {(host.site, host.port.number): host for host in plan.hosts}
+        self._host_at = {(host.port.switch, host.port.number): host for host in plan.hosts}
         for span in plan.spans:
             for near, far in ((span.a, span.b), (span.b, span.a)):
-                self._span_at[near.site, near.number] = (span.id, far.site, far.number)
+                self._span_at[near.switch, near.number] = (span.id, far.switch, far.number)
 
     def send(
         self, source: PlannedHost, target: PlannedHost, failed: AbstractSet[str] = frozenset()
     ) -> Trace:
         """One packet between two hosts while the spans named in `failed` are dead."""
         packet = Packet(GATEWAY_MAC, target.ip, _TTL, source.port.number)
-        return self.carry(packet, source.site, failed)
+        return self.carry(packet, source.port.switch, failed)
 
     def carry(self, packet: Packet, site: str, failed: AbstractSet[str] = frozenset()) -> Trace:
         """One packet that has come in at a site."""

@@ -53,7 +53,7 @@ class Designer:
     def __init__(self, plan: NetworkPlan) -> None:
         self.plan = plan
         self.graph = Graph(plan)
-        with_hosts = {host.site for host in plan.hosts}
+        with_hosts = {host.port.switch for host in plan.hosts}
         self.destinations = [i for i, site in enumerate(self.graph.sites) if site in with_hosts]
 
     def desired(self, policy: Policy, failed_spans: Iterable[str] = ()) -> Desired:
@@ -71,7 +71,7 @@ class Designer:
                     tally.use(destination, found.get(destination))
         _lead_steered(routes, writers, tally)
         return Desired(
-            rules={w.switch.site: w.finished() for w in writers},
+            rules={w.switch.name: w.finished() for w in writers},
             shortfalls=tuple(tally.shortfalls),
             label_depths=tuple(tally.depths),
         )

@@ -58,7 +58,7 @@ class Graph:
     """Sites and spans of a plan by index; the plan's order gives the indexes."""
 
     def __init__(self, plan: NetworkPlan) -> None:
-        self.sites = tuple(switch.site for switch in plan.switches)
+        self.sites = tuple(switch.name for switch in plan.switches)
         self.site_index = {site: index for index, site in enumerate(self.sites)}
         self.spans = plan.spans
         self.span_index = {span.id: index for index, span in enumerate(plan.spans)}
@@ -106,7 +106,7 @@ class Graph:
         for rank, index in enumerate(by_id):
             span = self.spans[index]
             weight = (self.delay_ns[index] << delay_shift) + hop + (1 << rank)
-            a, b = self.site_index[span.a.site], self.site_index[span.b.site]
+            a, b = self.site_index[span.a.switch], self.site_index[span.b.switch]
             arcs[a].append((weight, b, index))
             arcs[b].append((weight, a, index))
         return tuple(tuple(sorted(site_arcs)) for site_arcs in arcs)

@@ -24,4 +24,4 @@ MOST_LABELS = 3
 
 def span_label(graph: Graph, span: int, start: int) -> int:
     """The label that leads over a span, away from one of its ends."""
-    return SPAN_BASE + 2 * span + (graph.sites[start] == graph.spans[span].b.site)
+    return SPAN_BASE + 2 * span + (graph.sites[start] == graph.spans[span].b.switch)

@@ -42,7 +42,7 @@ class SpanLiveness:
             span.id: (span.a, span.b) for span in plan.spans
         }
         self._span_at = {
-            (port.site, port.number): span for span, ends in self._ends.items() for port in ends
+            (port.switch, port.number): span for span, ends in self._ends.items() for port in ends
         }
         self._states = dict.fromkeys(self._span_at, _Port.NOT_YET)
         self._starting = True
@@ -80,7 +80,9 @@ class SpanLiveness:
         return tuple(span for span in self._ends if self._settle(span) is False)
 
     def _settle(self, span: str) -> bool | None:
-        dead = any(self._states[port.site, port.number] is _Port.DEAD for port in self._ends[span])
+        dead = any(
+            self._states[port.switch, port.number] is _Port.DEAD for port in self._ends[span]
+        )
         if dead == (span in self._down):
             return None
         (self._down.add if dead else self._down.discard)(span)

@@ -61,7 +61,7 @@ class RuleWriter:
         self._groups: dict[int, Group] = {}
         self._numbers: dict[tuple[int, ...], int] = {}
         self._ports = {
-            span: graph.spans[span].port_at(self.switch.site).number
+            span: graph.spans[span].port_at(self.switch.name).number
             for _, _, span in graph.arcs[site]
         }
         self._write_fixed()
@@ -107,7 +107,7 @@ class RuleWriter:
             self._add(table, _MISS, Match(), ())
         self._add(Table.LABELS, _NOT_STEERED, Match(eth_type=ETH_IPV4), (), Table.ADDRESSES)
         for host in self._plan.hosts:
-            if host.site == self.switch.site:
+            if host.port.switch == self.switch.name:
                 match = Match(eth_type=ETH_IPV4, ipv4_dst=f"{host.ip}/32")
                 actions = (
                     DecrementTtl(),

@@ -164,7 +164,7 @@ def _way_to_cut(trial: _Trial, workload: ProbeWorkload, cut: dict[str, Any]) -> 
     graph = Graph(plan)
     bits = (workload.payload_bytes + _UDP_OVERHEAD_BYTES) * 8
     way_us = source.delay_us + bits / source.rate_mbps
-    root, start = graph.site_index[target.site], graph.site_index[source.site]
+    root, start = graph.site_index[target.port.switch], graph.site_index[source.port.switch]
     for site, index in graph.tree(root).walk(start):
         span = plan.spans[index]
         delay_us = span.delay_us + bits / span.rate_mbps

@@ -124,7 +124,7 @@ def _check_machine() -> None:
 def _free_indices(plan: NetworkPlan, database: Database) -> Indices:
     """Interface numbers for our devices. Raises BuildError if a name of ours is taken."""
     present = {name: index for index, name in socket.if_nameindex()}
-    wanted = [*device_names(plan), *(switch.site for switch in plan.switches)]
+    wanted = [*device_names(plan), *(switch.name for switch in plan.switches)]
     taken = sorted((present.keys() | existing_names(database)) & set(wanted))
     if taken:
         listed = ", ".join(taken[:5]) + (", …" if len(taken) > 5 else "")
@@ -197,16 +197,16 @@ def _write_setting(name: str, value: str) -> None:
 
 def _bridges(plan: NetworkPlan) -> list[Bridge]:
     spans = {port.interface for span in plan.spans for port in (span.a, span.b)}
-    ports: dict[str, list[BridgePort]] = {switch.site: [] for switch in plan.switches}
+    ports: dict[str, list[BridgePort]] = {switch.name: [] for switch in plan.switches}
     for port in planned_ports(plan):
         known = BridgePort(port.interface, port.number, bfd=port.interface in spans)
-        ports[port.site].append(known)
+        ports[port.switch].append(known)
     return [
         Bridge(
-            switch.site,
+            switch.name,
             switch.dpid,
             f"tcp:{switch.controller_address}:{CONTROLLER_PORT}",
-            tuple(ports[switch.site]),
+            tuple(ports[switch.name]),
         )
         for switch in plan.switches
     ]

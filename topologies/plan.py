@@ -31,7 +31,9 @@ _CONTROL_ACCESS_US = 50.0
 class PlannedSwitch(Strict):
     """A site's switch: an Open vSwitch bridge of that name with its own control channel."""
 
+    name: str
     site: str
+    """Where it stands; a site's first switch bears its name."""
     dpid: int
     control_address: str
     """The switch's end of its control channel (a /31)."""
@@ -44,7 +46,7 @@ class PlannedSwitch(Strict):
 class PlannedPort(Strict):
     """A switch port: its OpenFlow number and its device's name."""
 
-    site: str
+    switch: str
     dpid: int
     number: int
     interface: str
@@ -63,13 +65,13 @@ class PlannedSpan(Strict):
     """How long a full queue in front of the span takes to drain."""
     conduits: tuple[str, ...]
 
-    def port_at(self, site: str) -> PlannedPort:
-        """The span's port at one of its two sites. Raises KeyError elsewhere."""
-        return {self.a.site: self.a, self.b.site: self.b}[site]
+    def port_at(self, switch: str) -> PlannedPort:
+        """The span's port at one of its two switches. Raises KeyError elsewhere."""
+        return {self.a.switch: self.a, self.b.switch: self.b}[switch]
 
-    def other_end(self, site: str) -> str:
-        """The site at the other end. Raises KeyError if the span does not touch `site`."""
-        return {self.a.site: self.b.site, self.b.site: self.a.site}[site]
+    def other_end(self, switch: str) -> str:
+        """The switch at the other end. Raises KeyError if the span does not touch `switch`."""
+        return {self.a.switch: self.b.switch, self.b.switch: self.a.switch}[switch]
 
 
 class PlannedHost(Strict):
@@ -81,7 +83,7 @@ class PlannedHost(Strict):
     ip: str
     mac: str
     port: PlannedPort
-    """The port of the site's switch that the host hangs on."""
+    """The switch port that the host hangs on."""
     delay_us: float
     rate_mbps: float
     """Access rate after scaling."""
@@ -98,9 +100,9 @@ class NetworkPlan(Strict):
     spans: tuple[PlannedSpan, ...]
     hosts: tuple[PlannedHost, ...]
 
-    def switch(self, site: str) -> PlannedSwitch:
-        """The switch of a site. Raises KeyError if there is none."""
-        return {switch.site: switch for switch in self.switches}[site]
+    def switch(self, name: str) -> PlannedSwitch:
+        """The switch of that name. Raises KeyError if there is none."""
+        return {switch.name: switch for switch in self.switches}[name]
 
     def host(self, name: str) -> PlannedHost:
         """The host of that name. Raises KeyError if there is none."""
@@ -178,13 +180,14 @@ def site_prefix(dpid: int) -> str:
 
 def _port_numbers(site: str, dpid: int) -> Iterator[PlannedPort]:
     for number in count(1):
-        yield PlannedPort(site=site, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
+        yield PlannedPort(switch=site, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
 
 
 def _planned_switch(site: Site, dpid: int, delays_us: dict[str, float]) -> PlannedSwitch:
     # 172.16.0.0/12 holds 524,288 point-to-point pairs, apart from the hosts' 10.0.0.0/8.
     first, second = divmod(dpid * 2, 256)
     return PlannedSwitch(
+        name=site.id,
         site=site.id,
         dpid=dpid,
         control_address=f"172.{16 + (first >> 8)}.{first & 255}.{second}",

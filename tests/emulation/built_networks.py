@@ -35,14 +35,14 @@ def two_sites(
 def connect(plan: NetworkPlan) -> None:
     """Static rules between the hosts of a two-site plan, in place of a controller."""
     for switch in plan.switches:
-        out = plan.spans[0].port_at(switch.site).number
+        out = plan.spans[0].port_at(switch.name).number
         rules = [
             f"ip,nw_dst={host.ip},actions=mod_dl_dst:{host.mac},"
-            f"output:{host.port.number if host.site == switch.site else out}"
+            f"output:{host.port.number if host.site == switch.name else out}"
             for host in plan.hosts
         ]
         subprocess.run(
-            ["ovs-ofctl", "-O", "OpenFlow13", "add-flows", switch.site, "-"],
+            ["ovs-ofctl", "-O", "OpenFlow13", "add-flows", switch.name, "-"],
             input="\n".join(rules),
             text=True,
             check=True,

@@ -73,7 +73,7 @@ class Controlled:
 
     def wait_for_ends(self, spans: list[PlannedSpan], live: bool) -> None:
         """Wait until both switches of each span have said how it is."""
-        ends = {(port.site, span.id) for span in spans for port in (span.a, span.b)}
+        ends = {(port.switch, span.id) for span in spans for port in (span.a, span.b)}
 
         def all_say_so(events: list[Event]) -> bool:
             last = {

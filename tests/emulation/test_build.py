@@ -32,7 +32,7 @@ def _nothing_left() -> Iterator[None]:
 def test_ai_backbone_has_every_site_span_and_host() -> None:
     plan = make_plan(load_topology("ai-backbone"), scale=10_000)
     with build_network(plan, bfd=BfdTimers(interval_ms=10, multiplier=3)) as network:
-        assert {switch.name for switch in network.switches} == {s.site for s in plan.switches}
+        assert {switch.name for switch in network.switches} == {s.name for s in plan.switches}
         assert len(network.links) == len(plan.spans) + len(plan.hosts)
         for host in plan.hosts:
             assert network.get(host.name).IP() == host.ip
@@ -53,13 +53,13 @@ def test_bridges_are_set_up_for_the_controller_of_the_plan() -> None:
     plan = two_sites()
     with build_network(plan):
         for switch in plan.switches:
-            assert lines("ovs-vsctl", "get-fail-mode", switch.site) == ["secure"]
-            assert lines("ovs-vsctl", "get-controller", switch.site) == [
+            assert lines("ovs-vsctl", "get-fail-mode", switch.name) == ["secure"]
+            assert lines("ovs-vsctl", "get-controller", switch.name) == [
                 f"tcp:{switch.controller_address}:6653"
             ]
-            [dpid] = lines("ovs-vsctl", "get", "bridge", switch.site, "datapath_id")
+            [dpid] = lines("ovs-vsctl", "get", "bridge", switch.name, "datapath_id")
             assert int(dpid.strip('"'), 16) == switch.dpid
-            [protocols] = lines("ovs-vsctl", "get", "bridge", switch.site, "protocols")
+            [protocols] = lines("ovs-vsctl", "get", "bridge", switch.name, "protocols")
             assert protocols == "[OpenFlow13]"
 
 

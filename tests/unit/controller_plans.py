@@ -122,10 +122,10 @@ def healthy(plan: NetworkPlan, plane: DataPlane) -> dict[str, Trace]:
 def surviving(plan: NetworkPlan, failed: frozenset[str]) -> nx.MultiGraph[str]:
     """The graph without the failed spans."""
     graph: nx.MultiGraph[str] = nx.MultiGraph()
-    graph.add_nodes_from(switch.site for switch in plan.switches)
+    graph.add_nodes_from(switch.name for switch in plan.switches)
     for span in plan.spans:
         if span.id not in failed:
-            graph.add_edge(span.a.site, span.b.site, key=span.id, delay_us=span.delay_us)
+            graph.add_edge(span.a.switch, span.b.switch, key=span.id, delay_us=span.delay_us)
     return graph
 
 

@@ -33,7 +33,7 @@ def sites_sent_to(effects: Iterable[Effect]) -> list[str]:
 
 def ports_of(plan: NetworkPlan, switch: PlannedSwitch, live: bool = True) -> dict[int, bool]:
     ends = [end for span in plan.spans for end in (span.a, span.b)]
-    return {end.number: live for end in ends if end.site == switch.site}
+    return {end.number: live for end in ends if end.switch == switch.name}
 
 
 def running(policy: str, plan: NetworkPlan = SQUARE) -> Core:
@@ -42,7 +42,7 @@ def running(policy: str, plan: NetworkPlan = SQUARE) -> Core:
     list(core.start())
     for switch in plan.switches:
         list(core.switch_connected(switch.dpid, ports_of(plan, switch)))
-        list(core.installed(switch.site, Occasion.RULES))
+        list(core.installed(switch.name, Occasion.RULES))
     return core
 
 
@@ -67,7 +67,7 @@ def test_ready_comes_once_all_have_installed_and_all_spans_are_live() -> None:
     for switch in SQUARE.switches:
         not_yet = ports_of(SQUARE, switch, live=False)
         seen += names(core.switch_connected(switch.dpid, not_yet))
-        seen += names(core.installed(switch.site, Occasion.RULES))
+        seen += names(core.installed(switch.name, Occasion.RULES))
     assert "ready" not in seen
     assert "span-down" not in seen  # BFD needs a moment; that is no failure
     for number in range(len(SQUARE.spans)):

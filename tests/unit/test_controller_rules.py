@@ -133,7 +133,7 @@ LINE = plan_of([Edge("a", "b"), Edge("b", "c"), Edge("c", "a")])
 def plane_with(actions: tuple[Action, ...], groups: tuple[Group, ...] = ()) -> DataPlane:
     """Site `a` does this with every IP packet; the other sites drop all."""
     key = FlowKey(Table.LABELS, 1, Match(eth_type=ETH_IPV4))
-    rules = {switch.site: SwitchRules() for switch in LINE.switches}
+    rules = {switch.name: SwitchRules() for switch in LINE.switches}
     rules["a"] = SwitchRules({key: Flow(key, actions)}, {g.number: g for g in groups})
     return DataPlane(LINE, rules)
 

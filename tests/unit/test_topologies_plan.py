@@ -23,7 +23,7 @@ def test_rates_are_divided_by_the_scale_and_delays_are_not() -> None:
 
 def test_control_delay_is_the_shortest_way_and_the_management_network() -> None:
     plan = make_plan(checked(triangle(controller_site="c")))
-    delays_us = {switch.site: switch.control_delay_us for switch in plan.switches}
+    delays_us = {switch.name: switch.control_delay_us for switch in plan.switches}
     assert delays_us == pytest.approx({"c": 50, "b": 1030, "a": 1520})
     assert plan.controller_site == "c"
 
@@ -88,5 +88,5 @@ def test_ports_of_a_switch_are_numbered_without_gaps() -> None:
     ports = [port for span in plan.spans for port in (span.a, span.b)]
     ports += [host.port for host in plan.hosts]
     for switch in plan.switches:
-        numbers = sorted(port.number for port in ports if port.site == switch.site)
+        numbers = sorted(port.number for port in ports if port.switch == switch.name)
         assert numbers == list(range(1, len(numbers) + 1))

@@ -47,7 +47,7 @@ class Indices:
         ports = [port.interface for port in planned_ports(plan)]
         numbers = {name: base + index for index, name in enumerate(ports)}
         control = {
-            switch.site: base + len(ports) + index for index, switch in enumerate(plan.switches)
+            switch.name: base + len(ports) + index for index, switch in enumerate(plan.switches)
         }
         return cls(base, numbers, control)
 
@@ -62,13 +62,13 @@ def planned_ports(plan: NetworkPlan) -> Iterator[PlannedPort]:
 
 
 def device_names(plan: NetworkPlan) -> list[str]:
-    """The names of our devices in the main namespace; the bridges bear the sites' names."""
+    """The names of our devices in the main namespace; the bridges bear the switches' names."""
     control = [control_device(switch) for switch in plan.switches]
     return [*control, *(port.interface for port in planned_ports(plan))]
 
 
 def control_device(switch: PlannedSwitch) -> str:
-    """The switch's end of its control channel; the other end bears the site's name."""
+    """The switch's end of its control channel; the other end bears the switch's name."""
     return f"s{switch.dpid}-ctl"
 
 
@@ -139,7 +139,7 @@ def channel_requests(
     """The controllers' ends of all control channels, asked for inside its namespace."""
     yield set_up("lo", LOOPBACK_INDEX)
     for number, switch in enumerate(plan.switches, start=HOST_DEVICE_INDEX):
-        near = Device(switch.site, number, _mac(4, switch.dpid, 0), _CONTROL_MTU)
+        near = Device(switch.name, number, _mac(4, switch.dpid, 0), _CONTROL_MTU)
         yield veth(near, _channel_end(switch, indices, group, main_namespace))
         yield from _channel(
             near, switch.controller_address, switch.control_address, _mac(3, switch.dpid, 0),
@@ -160,7 +160,7 @@ def channel_end_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Reques
 def _channel_end(
     switch: PlannedSwitch, indices: Indices, group: int, namespace: int | None
 ) -> Device:
-    name, index = control_device(switch), indices.control[switch.site]
+    name, index = control_device(switch), indices.control[switch.name]
     return Device(name, index, _mac(3, switch.dpid, 0), _CONTROL_MTU, group, namespace)
 
 

@@ -121,12 +121,12 @@ class Network(Mininet):
 
     def _port(self, port: PlannedPort) -> Interface:
         index = self._indices.ports[port.interface]
-        return Interface(port.interface, self[port.site], port.number, index, port_mac(port))
+        return Interface(port.interface, self[port.switch], port.number, index, port_mac(port))
 
     def _add_channels(self, controller: BuiltController) -> None:
         for number, switch in enumerate(self.plan.switches):
             index = HOST_DEVICE_INDEX + number
-            Interface(switch.site, controller, number, index, ip=switch.controller_address)
+            Interface(switch.name, controller, number, index, ip=switch.controller_address)
 
 
 class NetworkCLI(CLI):
