@@ -6,12 +6,16 @@ of single fields, however broken the rest of the file is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import networkx as nx
+from pydantic import ValidationError
 
+from topologies.fabric import fabric_links, hosts_by_switch, inner_switches
 from topologies.problems import Locate, Location, Problem, unknown
+from topologies.spec import LONGEST_NAME, MOST_HOSTS, Site
 
 # Names that Linux, Open vSwitch or Mininet use for something else.
 RESERVED_SITE_IDS = frozenset({"lo", "eth0", "ovs-system", "controller", "all", "default"})
@@ -26,8 +30,10 @@ def semantic_problems(data: Mapping[str, Any], locate: Locate) -> list[Problem]:
         *_duplicates("sites", sites, locate),
         *_duplicates("spans", spans, locate),
         *_reserved(sites, locate),
-        *_span_ends(spans, set(site_ids), locate),
+        *_ends("spans", spans, set(site_ids), locate),
+        *_ends("demands", _records(data.get("demands")), set(site_ids), locate),
         *_controller(data, site_ids, locate),
+        *_fabrics(sites, spans, locate),
     ]
     return problems or _disconnected(site_ids, spans, locate)
 
@@ -59,18 +65,60 @@ def _reserved(sites: list[tuple[int, Mapping[str, Any]]], locate: Locate) -> Ite
             yield Problem(locate(("sites", index, "id")), message)
 
 
-def _span_ends(
-    spans: list[tuple[int, Mapping[str, Any]]], site_ids: set[str], locate: Locate
+def _ends(
+    key: str, records: list[tuple[int, Mapping[str, Any]]], site_ids: set[str], locate: Locate
 ) -> Iterator[Problem]:
-    for index, span in spans:
+    for index, record in records:
         for end in ("a", "b"):
-            site = span.get(end)
+            site = record.get(end)
             if isinstance(site, str) and site not in site_ids:
-                place = locate(("spans", index, end))
+                place = locate((key, index, end))
                 yield Problem(place, unknown("site", site, site_ids))
-        if isinstance(span.get("a"), str) and span.get("a") == span.get("b"):
-            message = f"the span goes from {span['a']!r} to itself; its ends are two sites"
-            yield Problem(locate(("spans", index, "b")), message)
+        if isinstance(record.get("a"), str) and record.get("a") == record.get("b"):
+            message = f"it goes from {record['a']!r} to itself; its ends are two sites"
+            yield Problem(locate((key, index, "b")), message)
+
+
+def _fabrics(
+    sites: list[tuple[int, Mapping[str, Any]]],
+    spans: list[tuple[int, Mapping[str, Any]]],
+    locate: Locate,
+) -> Iterator[Problem]:
+    """What only the switches inside a site show."""
+    site_index = {site["id"]: i for i, site in sites if isinstance(site.get("id"), str)}
+    span_index = {span["id"]: i for i, span in spans if isinstance(span.get("id"), str)}
+    for index, data in sites:
+        try:
+            site = Site.model_validate(data)
+        except ValidationError:
+            continue  # told already, field by field
+        for name in inner_switches(site):
+            if name in site_index:
+                message = f"its switch {name!r} has the id of sites[{site_index[name]}]; rename one"
+                yield Problem(locate(("sites", index, "fabric")), message)
+        for link in fabric_links(site):
+            if link.id in span_index:
+                message = f"{link.id!r} is the id of a link in {site.id}'s fabric; choose another"
+                yield Problem(locate(("spans", span_index[link.id], "id")), message)
+        yield from _outgrown(index, site, locate)
+
+
+def _outgrown(index: int, site: Site, locate: Locate) -> Iterator[Problem]:
+    longest = max(inner_switches(site), key=len, default="")
+    if len(longest) > LONGEST_NAME:
+        message = (
+            f"its switch {longest!r} has a name of {len(longest)} characters and Linux allows "
+            f"{LONGEST_NAME}; shorten the site's id by {len(longest) - LONGEST_NAME}"
+        )
+        yield Problem(locate(("sites", index, "id")), message)
+    for switch, hosts in Counter(switch for _, _, switch in hosts_by_switch(site)).items():
+        if hosts > MOST_HOSTS:
+            message = (
+                f"{hosts} hosts hang on the switch {switch!r}, which has room for {MOST_HOSTS}; "
+                "remove some, or give the site a leaf-spine fabric with more leaves"
+            )
+            yield Problem(locate(("sites", index, "hosts")), message)
+            return
 
 
 def _controller(data: Mapping[str, Any], site_ids: list[str], locate: Locate) -> Iterator[Problem]:

@@ -34,9 +34,16 @@ def span_length_km(topology: Topology, span: Span) -> float:
     if span.length_km is not None:
         return span.length_km
     direct = great_circle_km(topology.site(span.a), topology.site(span.b))
-    return max(SHORTEST_KM, direct * topology.route_factor)
+    return max(SHORTEST_KM, direct * (span.route_factor or topology.route_factor))
+
+
+def fibre_delay_us(length_km: float, fibre: FibreType) -> float:
+    """One-way propagation delay of a length of fibre in µs."""
+    return length_km * DELAY_US_PER_KM[fibre]
 
 
 def span_delay_us(topology: Topology, span: Span) -> float:
-    """One-way propagation delay of a span in µs."""
-    return span_length_km(topology, span) * DELAY_US_PER_KM[span.fibre]
+    """One-way delay of a span from `a` to `b` in µs: the declared one, or the fibre's."""
+    if span.delay_us is not None:
+        return span.delay_us
+    return fibre_delay_us(span_length_km(topology, span), span.fibre)

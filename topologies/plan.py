@@ -6,16 +6,14 @@ the measurement names things by it; each reads the same file.
 
 from __future__ import annotations
 
-from itertools import count
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from itertools import chain, count
 
 import networkx as nx
 
-from topologies.physics import span_delay_us
-from topologies.spec import HostGroup, HostRole, Site, Strict, Topology, host_names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from topologies.fabric import border, fabric_links, hosts_by_switch, inner_switches
+from topologies.physics import fibre_delay_us, span_delay_us
+from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topology
 
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
 GATEWAY_MAC = "02:00:00:00:00:01"
@@ -29,11 +27,11 @@ _CONTROL_ACCESS_US = 50.0
 
 
 class PlannedSwitch(Strict):
-    """A site's switch: an Open vSwitch bridge of that name with its own control channel."""
+    """A switch: an Open vSwitch bridge of that name with its own control channel."""
 
     name: str
     site: str
-    """Where it stands; a site's first switch bears its name."""
+    """Where it stands; the switch at which a site's fibre spans end bears the site's name."""
     dpid: int
     control_address: str
     """The switch's end of its control channel (a /31)."""
@@ -53,17 +51,24 @@ class PlannedPort(Strict):
 
 
 class PlannedSpan(Strict):
-    """A fibre span between two switch ports."""
+    """A link between two switch ports: a fibre span, or a cable of a site's fabric."""
 
     id: str
     a: PlannedPort
     b: PlannedPort
+    site: str | None = None
+    """The site in whose fabric it is; None for a fibre span between two sites."""
     delay_us: float
+    """One-way propagation delay from `a` to `b`."""
+    delay_back_us: float | None = None
+    """From `b` to `a`, where it is another."""
+    base_loss: float = 0.0
+    """Share of packets that are lost at all times, in each direction."""
     rate_mbps: float
     """Line rate after scaling."""
     buffer_ms: float
     """How long a full queue in front of the span takes to drain."""
-    conduits: tuple[str, ...]
+    conduits: tuple[str, ...] = ()
 
     def port_at(self, switch: str) -> PlannedPort:
         """The span's port at one of its two switches. Raises KeyError elsewhere."""
@@ -75,7 +80,7 @@ class PlannedSpan(Strict):
 
 
 class PlannedHost(Strict):
-    """A host and its access link; `ip` is in its site's prefix."""
+    """A host and its access link; `ip` is in its switch's prefix."""
 
     name: str
     site: str
@@ -91,7 +96,7 @@ class PlannedHost(Strict):
 
 
 class NetworkPlan(Strict):
-    """Everything that a network is built from. Sites' prefixes are 10.x.y.0/24."""
+    """Everything that a network is built from. Switches' prefixes are 10.x.y.0/24."""
 
     name: str
     scale: float
@@ -123,33 +128,24 @@ def make_plan(topology: Topology, scale: float = 1.0, buffer_ms: float = 20.0) -
     delays_us = nx.single_source_dijkstra_path_length(
         delay_graph(topology), controller_site, weight="delay_us"
     )
-    dpids = {site.id: dpid for dpid, site in enumerate(topology.sites, start=1)}
-    ports = {site.id: _port_numbers(site.id, dpids[site.id]) for site in topology.sites}
-    hosts = tuple(
-        _planned_host(
-            site, dpids[site.id], number, name, group, next(ports[site.id]), scale, buffer_ms
-        )
-        for site in topology.sites
-        for number, (name, group) in enumerate(host_names(site), start=1)
-    )
-    spans = tuple(
-        PlannedSpan(
-            id=span.id,
-            a=next(ports[span.a]),
-            b=next(ports[span.b]),
-            delay_us=span_delay_us(topology, span),
-            rate_mbps=span.rate_gbps * 1000 / scale,
-            buffer_ms=buffer_ms,
-            conduits=span.conduits,
-        )
-        for span in topology.spans
+    # The sites' own switches first: a fabric changes no other switch's number.
+    switches = [(border(site), site) for site in topology.sites]
+    switches += [(name, site) for site in topology.sites for name in inner_switches(site)]
+    dpids = {name: dpid for dpid, (name, _) in enumerate(switches, start=1)}
+    ports = {name: _port_numbers(name, dpid) for name, dpid in dpids.items()}
+    hosts = tuple(_planned_hosts(topology, dpids, ports, scale, buffer_ms))
+    spans = chain(
+        _fibre_spans(topology, ports, scale, buffer_ms),
+        _fabric_spans(topology, ports, scale, buffer_ms),
     )
     return NetworkPlan(
         name=topology.name,
         scale=scale,
         controller_site=controller_site,
-        switches=tuple(_planned_switch(site, dpids[site.id], delays_us) for site in topology.sites),
-        spans=spans,
+        switches=tuple(
+            _planned_switch(name, site, dpids[name], delays_us[site.id]) for name, site in switches
+        ),
+        spans=tuple(spans),
         hosts=hosts,
     )
 
@@ -174,38 +170,86 @@ def central_site(topology: Topology) -> str:
 
 
 def site_prefix(dpid: int) -> str:
-    """The network of a site's hosts; 65,535 sites have room in 10.0.0.0/8."""
+    """The network of a switch's hosts; 65,535 switches have room in 10.0.0.0/8."""
     return f"10.{dpid >> 8}.{dpid & 255}.0/24"
 
 
-def _port_numbers(site: str, dpid: int) -> Iterator[PlannedPort]:
+_Ports = Mapping[str, Iterator[PlannedPort]]
+
+
+def _port_numbers(switch: str, dpid: int) -> Iterator[PlannedPort]:
     for number in count(1):
-        yield PlannedPort(switch=site, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
+        yield PlannedPort(switch=switch, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
 
 
-def _planned_switch(site: Site, dpid: int, delays_us: dict[str, float]) -> PlannedSwitch:
+def _fibre_spans(
+    topology: Topology, ports: _Ports, scale: float, buffer_ms: float
+) -> Iterator[PlannedSpan]:
+    for span in topology.spans:
+        yield PlannedSpan(
+            id=span.id,
+            a=next(ports[span.a]),
+            b=next(ports[span.b]),
+            delay_us=span_delay_us(topology, span),
+            delay_back_us=span.delay_back_us,
+            base_loss=span.base_loss,
+            rate_mbps=span.rate_gbps * 1000 / scale,
+            buffer_ms=buffer_ms,
+            conduits=span.conduits,
+        )
+
+
+def _fabric_spans(
+    topology: Topology, ports: _Ports, scale: float, buffer_ms: float
+) -> Iterator[PlannedSpan]:
+    for site in topology.sites:
+        for link in fabric_links(site):
+            yield PlannedSpan(
+                id=link.id,
+                a=next(ports[link.a]),
+                b=next(ports[link.b]),
+                site=site.id,
+                delay_us=fibre_delay_us(link.length_km, FibreType.SMF),
+                rate_mbps=link.rate_gbps * 1000 / scale,
+                buffer_ms=buffer_ms,
+            )
+
+
+def _planned_switch(name: str, site: Site, dpid: int, delay_us: float) -> PlannedSwitch:
     # 172.16.0.0/12 holds 524,288 point-to-point pairs, apart from the hosts' 10.0.0.0/8.
     first, second = divmod(dpid * 2, 256)
     return PlannedSwitch(
-        name=site.id,
+        name=name,
         site=site.id,
         dpid=dpid,
         control_address=f"172.{16 + (first >> 8)}.{first & 255}.{second}",
         controller_address=f"172.{16 + (first >> 8)}.{first & 255}.{second + 1}",
-        control_delay_us=delays_us[site.id] + _CONTROL_ACCESS_US,
+        control_delay_us=delay_us + _CONTROL_ACCESS_US,
     )
 
 
+def _planned_hosts(
+    topology: Topology, dpids: Mapping[str, int], ports: _Ports, scale: float, buffer_ms: float
+) -> Iterator[PlannedHost]:
+    """In the order of the sites and their groups, whatever switch they hang on."""
+    numbers = {switch: count(1) for switch in dpids}
+    for site in topology.sites:
+        for name, group, switch in hosts_by_switch(site):
+            yield _planned_host(
+                name, site, group, next(ports[switch]), next(numbers[switch]), scale, buffer_ms
+            )
+
+
 def _planned_host(
-    site: Site,
-    dpid: int,
-    number: int,
     name: str,
+    site: Site,
     group: HostGroup,
     port: PlannedPort,
+    number: int,
     scale: float,
     buffer_ms: float,
 ) -> PlannedHost:
+    dpid = port.dpid
     return PlannedHost(
         name=name,
         site=site.id,

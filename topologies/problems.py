@@ -22,6 +22,7 @@ _SHOWN_CHARACTERS = 60
 PATTERNS_IN_WORDS = {
     r"^[a-z][a-z0-9-]{0,14}$": "1 to 15 of a-z, 0-9 and -, the first a letter",
     r"^[a-z][a-z0-9-]{0,31}$": "1 to 32 of a-z, 0-9 and -, the first a letter",
+    r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "a country code of ISO 3166 such as SE, or US-WA",
     r"^[a-z0-9][a-z0-9-]{0,63}$": "1 to 64 of a-z, 0-9 and -, the first not -",
 }
 

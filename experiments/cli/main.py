@@ -15,6 +15,8 @@ COMMANDS = {
     "demo": ("experiments.cli.run:demo", "Run the main experiment: a conduit is cut, and heals."),
     "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
     "list": ("experiments.cli.listing:list_", "List scenarios, topologies and policies."),
+    "topology": ("experiments.cli.topology:topology", "Show a topology, or write it to a file."),
+    "schema": ("experiments.cli.topology:schema", "The JSON Schema of scenarios or topologies."),
     "validate": ("experiments.cli.validate:validate", "Check a scenario or topology file."),
     "shell": ("experiments.cli.shell:shell", "The Mininet prompt on a built network."),
     "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),

@@ -40,6 +40,14 @@ def checked(data: dict[str, Any]) -> Topology:
     return check_topology(data, dotted)
 
 
+def with_fabric(**fabric: Any) -> dict[str, Any]:
+    """The triangle with eight GPUs and two storage hosts behind a leaf-spine fabric at `a`."""
+    data = triangle()
+    data["sites"][0]["hosts"] = [{"role": "gpu", "count": 8}, {"role": "storage", "count": 2}]
+    data["sites"][0]["fabric"] = {"kind": "leaf-spine", "leaves": 4, "spines": 2, **fabric}
+    return data
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> Topology:
     """Any connected network of up to 300 sites with hosts and parallel spans."""

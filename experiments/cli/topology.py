@@ -1,0 +1,74 @@
+"""`fibercut topology NAME` and `fibercut schema KIND`: what a network is, and how it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from experiments.schemas import SCHEMAS, schema_text
+from topologies.load import load_topology
+from topologies.plan import make_plan
+from topologies.spec import Topology
+from topologies.write import Format, topology_text
+
+_SUFFIXES: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the topology as JSON.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print the topology as YAML.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the topology to this .yaml or .json file.",
+)
+def topology(name: str, as_json: bool, as_yaml: bool, out: Path | None) -> None:
+    """Tell what a topology is, or write it as a file of your own to change.
+
+    NAME is one of `fibercut list`, a key of TopoHub, or a file.
+    """
+    found = load_topology(name)
+    if out is not None:
+        _write(found, out)
+    elif as_json or as_yaml:
+        click.echo(topology_text(found, "json" if as_json else "yaml"), nl=False)
+    else:
+        click.echo(_facts(found))
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(sorted(SCHEMAS)))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of topology or scenario files, for an editor's completion."""
+    click.echo(schema_text(kind), nl=False)
+
+
+def _write(found: Topology, out: Path) -> None:
+    form = _SUFFIXES.get(out.suffix)
+    if form is None:
+        raise click.BadParameter(f"{str(out)!r} must end in .yaml or .json", param_hint="--out")
+    try:
+        out.write_text(topology_text(found, form), encoding="utf-8")
+    except OSError as error:
+        raise click.BadParameter(
+            f"cannot write {str(out)!r}: {error.strerror}", param_hint="--out"
+        ) from None
+    click.echo(f"{out}: {found.name}, {len(found.sites)} sites, {len(found.spans)} spans", err=True)
+
+
+def _facts(found: Topology) -> str:
+    plan = make_plan(found)
+    kinds: dict[str, int] = {}
+    for site in found.sites:
+        kinds[site.kind.value] = kinds.get(site.kind.value, 0) + 1
+    facts = {
+        "sites": f"{len(found.sites)} ({', '.join(f'{n} {kind}' for kind, n in kinds.items())})",
+        "spans": f"{len(found.spans)}, {len(found.conduits())} conduits",
+        "switches": f"{len(plan.switches)}, {len(plan.hosts)} hosts",
+        "controller": plan.controller_site,
+        "source": found.source,
+    }
+    lines = [found.name, *filter(None, [found.description.strip()]), ""]
+    return "\n".join([*lines, *(f"{key:11}{value}" for key, value in facts.items() if value)])
