@@ -32,10 +32,9 @@ from traffic.ring_schedule import ring_bound_s
 
 # What a full-size TCP segment carries of what a link sends: 1448 of 1514 bytes.
 TCP_SHARE = 1448 / 1514
-# Links whose drops are counted carry nothing but what the test sends: IPv6 announces itself
-# for seconds after a link came up.
-QUIET = "net.ipv6.conf.all.disable_ipv6=1"
-ROUTER_MAC, HOST_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+# IPv6 announces itself for seconds after a link came up; links whose drops are counted carry
+# nothing but what the test sends.
+NO_IPV6 = "net.ipv6.conf.all.disable_ipv6=1"
 SECOND_NS = 1_000_000_000
 
 
@@ -70,7 +69,7 @@ def star(hosts: int, rate_mbps: float, delay_ms: float) -> Iterator[list[str]]:
             ip("netns", "add", space)
             undo.callback(ip, "netns", "del", space)
             ip("-n", space, "link", "set", "lo", "up")
-        in_host("router", "sysctl", "-qw", "net.ipv4.ip_forward=1", QUIET)
+        in_host("router", "sysctl", "-qw", "net.ipv4.ip_forward=1", NO_IPV6)
         for number in range(hosts):
             add_host(number, rate_mbps, delay_ms)
         yield [f"h{number}" for number in range(hosts)]
@@ -78,24 +77,30 @@ def star(hosts: int, rate_mbps: float, delay_ms: float) -> Iterator[list[str]]:
 
 def add_host(number: int, rate_mbps: float, delay_ms: float) -> None:
     host, port = f"h{number}", f"port{number}"
-    in_host(host, "sysctl", "-qw", QUIET, "net.ipv4.tcp_slow_start_after_idle=0",
+    in_host(host, "sysctl", "-qw", NO_IPV6)
+    ip("link", "add", "eth", "netns", host, "type", "veth",
+       "peer", "name", port, "netns", "router")  # fmt: skip
+    ip("-n", host, "addr", "add", f"10.0.{number}.2/24", "dev", "eth")
+    ip("-n", "router", "addr", "add", f"10.0.{number}.1/24", "dev", port)
+    ip("-n", host, "link", "set", "eth", "up")
+    ip("-n", "router", "link", "set", port, "up")
+    ip("-n", host, "route", "add", "default", "via", f"10.0.{number}.1")
+    in_host(host, "sysctl", "-qw", "net.ipv4.tcp_slow_start_after_idle=0",
             "net.ipv4.tcp_rmem=4096 1048576 16777216",
             "net.ipv4.tcp_wmem=4096 1048576 16777216")  # fmt: skip
-    ip("link", "add", "eth", "netns", host, "address", HOST_MAC, "type", "veth",
-       "peer", "name", port, "netns", "router", "address", ROUTER_MAC)  # fmt: skip
-    add_end(host, "eth", f"10.0.{number}.2", f"10.0.{number}.1", ROUTER_MAC)
-    add_end("router", port, f"10.0.{number}.1", f"10.0.{number}.2", HOST_MAC)
-    ip("-n", host, "route", "add", "default", "via", f"10.0.{number}.1")
     if rate_mbps:
         tc(host, "netem", "rate", f"{rate_mbps}mbit", "delay", f"{delay_ms}ms", "limit", "10000")
 
 
-def add_end(space: str, device: str, own_ip: str, peer_ip: str, peer_mac: str) -> None:
-    """Bring a link's end up; it knows its peer, so that nobody asks for an address either."""
-    ip("-n", space, "addr", "add", f"{own_ip}/24", "dev", device)
-    ip("-n", space, "link", "set", device, "up")
-    ip("-n", space, "neigh", "add", peer_ip, "lladdr", peer_mac, "nud", "permanent",
-       "dev", device)  # fmt: skip
+def know_router(number: int) -> None:
+    """The host knows its router's hardware address: it never asks for it over a lossy link."""
+    told = subprocess.run(
+        ["ip", "-n", "router", "-j", "link", "show", f"port{number}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    mac = json.loads(told.stdout)[0]["address"]
+    ip("-n", f"h{number}", "neigh", "replace", f"10.0.{number}.1", "lladdr", mac,
+       "nud", "permanent", "dev", "eth")  # fmt: skip
 
 
 def start(space: str, process: Process) -> subprocess.Popen[bytes]:
@@ -143,6 +148,7 @@ def test_sent_is_received_plus_lost_and_delay_is_the_links(tmp_path: Path) -> No
         start_at_ns=begin_ns, stop_at_ns=end_ns,
     )  # fmt: skip
     with star(2, 0, 0) as (first, second):
+        know_router(0)
         tc(first, "netem", "delay", "7ms", "rate", "80mbit", "loss", "3%", "limit", "10000")
         run_all([(second, receiver), (first, sender)])
         told = subprocess.run(
