@@ -1,4 +1,4 @@
-"""Get a topology by name: ours, a file of the user's, or one of TopoHub's."""
+"""Get a topology by name: ours, a formula, a file of the user's, or one of TopoHub's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from topologies.checks import semantic_problems
 from topologies.files import Document, plain, read_document
+from topologies.parametric import is_parametric, parametric_topology
 from topologies.problems import InputError, Locate, Problem, fields_of, from_validation, unknown
 from topologies.spec import Topology
 
@@ -22,7 +23,7 @@ def catalogue_names() -> list[str]:
 
 
 def load_topology(name: str, base: Path | None = None) -> Topology:
-    """The topology `name`: a catalogue name, `topohub` key, or a file's path.
+    """The topology `name`: a catalogue name, a formula, a `topohub` key, or a file's path.
 
     A path is taken relative to `base` (the folder of the file that names it).
     Raises InputError with every problem of the file.
@@ -31,12 +32,15 @@ def load_topology(name: str, base: Path | None = None) -> Topology:
         return topology_from(read_document(CATALOGUE / f"{name}.yaml"))
     if name.endswith((".yaml", ".yml", ".json")):
         return topology_from(read_document((base or Path()) / name))
+    if is_parametric(name):
+        return parametric_topology(name)
     if "/" in name:
         from topologies.topohub import import_topohub  # noqa: PLC0415 - large and seldom needed
 
         return import_topohub(name)
     message = unknown("topology", name, catalogue_names())
-    raise InputError([Problem(name, f"{message}; or a .yaml file, or topozoo/NAME from TopoHub")])
+    hint = "or a .yaml file, a formula such as ring:8, or topozoo/NAME from TopoHub"
+    raise InputError([Problem(name, f"{message}; {hint}")])
 
 
 def topology_from(document: Document) -> Topology:

@@ -12,6 +12,7 @@ from rich.table import Table
 from controller.policies import POLICIES
 from experiments.scenario_load import load_scenario, shipped_scenarios
 from topologies.load import catalogue_names, load_topology
+from topologies.parametric import FAMILIES, Family
 
 
 @click.command(name="list")
@@ -31,9 +32,14 @@ def list_(as_json: bool) -> None:
             table.add_row(entry["name"], entry["description"])
         console.print(table)
     console.print(
-        "A topology may also be a .yaml file, or topozoo/NAME and the like from TopoHub.",
+        "A topology may also be a formula, a .yaml file, or topozoo/NAME and the like from "
+        "TopoHub. Every formula also takes span_km, rate_gbps and hosts: ring:8,span_km=40.",
         highlight=False,
     )
+
+
+def _parameters(family: Family) -> str:
+    return "; ".join(f"{p.name}: {p.meaning}" for p in family.parameters)
 
 
 def _lists() -> dict[str, list[dict[str, Any]]]:
@@ -49,6 +55,10 @@ def _lists() -> dict[str, list[dict[str, Any]]]:
                 "spans": len(t.spans),
             }
             for t in topologies
+        ],
+        "formulas": [
+            {"name": f.example, "description": f"{f.summary} ({_parameters(f)})"}
+            for f in FAMILIES.values()
         ],
         "policies": [{"name": p.name, "description": p.summary} for p in POLICIES.values()],
     }
