@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.unit.controller_plans import one_host_per_site
+from tests.unit.controller_plans import one_host_per_switch
 from topologies.build import BfdTimers, Network, build_network
 from topologies.plan import NetworkPlan, PlannedHost, PlannedSpan
 
@@ -128,12 +128,12 @@ def mend(spans: list[PlannedSpan]) -> None:
 
 
 class Hosts:
-    """A datagram socket in one host of each site."""
+    """A datagram socket in one host of each switch."""
 
     def __init__(self, network: Network, plan: NetworkPlan) -> None:
-        self.by_site = {host.site: host for host in one_host_per_site(plan)}
+        self.by_switch = {host.port.switch: host for host in one_host_per_switch(plan)}
         self._sockets: dict[str, socket.socket] = {}
-        for host in self.by_site.values():
+        for host in self.by_switch.values():
             with network.get(host.name).namespace.entered():
                 end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 end.bind((host.ip, UDP_PORT))

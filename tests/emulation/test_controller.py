@@ -97,7 +97,7 @@ def test_packets_go_where_the_model_says_after_every_cut(
                 deepest = max(deepest, trace.most_labels)
             time.sleep(SETTLE_S)
             assert watch.ways() == expected
-            came = {(ip, h.ip) for h in hosts.by_site.values() for ip, _ in hosts.received(h)}
+            came = {(ip, h.ip) for h in hosts.by_switch.values() for ip, _ in hosts.received(h)}
             assert came == set(expected)
             set_carrier(cut, up=True)
             running.wait_for_ends(cut, live=True)
@@ -111,7 +111,7 @@ def outage_ms(running: Controlled, source: str, target: str, cut: list[str]) -> 
     plan = running.plan
     spans = [span for span in plan.spans if span.id in cut]
     hosts = Hosts(running.network, plan)
-    sender, receiver = hosts.by_site[source], hosts.by_site[target]
+    sender, receiver = hosts.by_switch[source], hosts.by_switch[target]
     command = [sys.executable, "-c", PROBE, receiver.ip, str(RATE_PPS), str(10**9 // RATE_PPS)]
     probe: subprocess.Popen[bytes] = running.network.get(sender.name).popen(command)
     time.sleep(0.3)
@@ -174,7 +174,7 @@ def test_a_new_controller_takes_over_without_loss_and_clears_leftovers(
         _ofctl("add-flow", "north", flow)
     _ofctl("add-group", "north", "group_id=12345,type=indirect,bucket=output:1")
     hosts = Hosts(diamond.network, diamond.plan)
-    west, east = hosts.by_site["west"], hosts.by_site["east"]
+    west, east = hosts.by_switch["west"], hosts.by_switch["east"]
     command = [sys.executable, "-c", PROBE, east.ip, "5000", str(10**6)]
     probe = diamond.network.get(west.name).popen(command)
     diamond.process.kill()
@@ -209,9 +209,9 @@ def test_a_stranger_and_a_lost_switch_do_not_disturb_the_others(diamond: Control
     set_carrier(cut, up=False)
     diamond.wait_for(lambda events: any(e["event"] == "span-down" for e in events))
     hosts = Hosts(diamond.network, diamond.plan)
-    hosts.send(hosts.by_site["west"], hosts.by_site["east"], b"!")
+    hosts.send(hosts.by_switch["west"], hosts.by_switch["east"], b"!")
     time.sleep(SETTLE_S)
-    assert [payload for _, payload in hosts.received(hosts.by_site["east"])] == [b"!"]
+    assert [payload for _, payload in hosts.received(hosts.by_switch["east"])] == [b"!"]
     hosts.close()
 
 

@@ -84,15 +84,15 @@ def single_failures(plan: NetworkPlan) -> list[frozenset[str]]:
     return [frozenset({span.id}) for span in plan.spans] + [frozenset(d) for d in ducts.values()]
 
 
-def one_host_per_site(plan: NetworkPlan) -> list[PlannedHost]:
-    return list({host.site: host for host in plan.hosts}.values())
+def one_host_per_switch(plan: NetworkPlan) -> list[PlannedHost]:
+    return list({host.port.switch: host for host in plan.hosts}.values())
 
 
 def traces(
     plan: NetworkPlan, plane: DataPlane, failed: frozenset[str], before: Mapping[str, Trace]
 ) -> Iterator[tuple[PlannedHost, PlannedHost, Trace]]:
     """What becomes of every pair that the failure touches. before: see `healthy`."""
-    hosts = one_host_per_site(plan)
+    hosts = one_host_per_switch(plan)
     for source in hosts:
         for target in hosts:
             if source is not target and failed & set(before[source.name + target.name].spans):
@@ -103,7 +103,7 @@ def healthy(plan: NetworkPlan, plane: DataPlane) -> dict[str, Trace]:
     """Every pair's way while nothing has failed; all are delivered, by the shortest path."""
     graph = surviving(plan, frozenset())
     found: dict[str, Trace] = {}
-    hosts = one_host_per_site(plan)
+    hosts = one_host_per_switch(plan)
     delays = {span.id: span.delay_us for span in plan.spans}
     shortest = dict(nx.all_pairs_dijkstra_path_length(graph, weight="delay_us"))
     for source in hosts:
@@ -114,7 +114,7 @@ def healthy(plan: NetworkPlan, plane: DataPlane) -> dict[str, Trace]:
             assert trace.outcome is Outcome.DELIVERED, trace
             assert trace.most_labels == 0
             delay_us = sum(delays[span] for span in trace.spans)
-            assert abs(delay_us - shortest[source.site][target.site]) < 0.1
+            assert abs(delay_us - shortest[source.port.switch][target.port.switch]) < 0.1
             found[source.name + target.name] = trace
     return found
 

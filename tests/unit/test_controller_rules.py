@@ -197,9 +197,9 @@ def test_a_packet_dies_when_its_time_to_live_ends(ttl: int) -> None:
     source, target = LINE.hosts[0], LINE.hosts[1]
     packet = Packet(GATEWAY_MAC, target.ip, ttl, source.port.number)
     # Two switches lie on the way, and each takes one.
-    assert DataPlane(LINE, rules).carry(packet, source.site).outcome is Outcome.DROPPED
+    assert DataPlane(LINE, rules).carry(packet, source.port.switch).outcome is Outcome.DROPPED
     longer = replace(packet, ttl=3)
-    assert DataPlane(LINE, rules).carry(longer, source.site).outcome is Outcome.DELIVERED
+    assert DataPlane(LINE, rules).carry(longer, source.port.switch).outcome is Outcome.DELIVERED
 
 
 def test_a_repaired_packet_is_not_repaired_again() -> None:
