@@ -15,7 +15,14 @@ from topologies.builder.requests import (
     set_up,
     veth,
 )
-from topologies.builder.shaping import Shape, delaying, shape, shaping
+from topologies.builder.shaping import (
+    Shape,
+    delaying,
+    host_shaping,
+    port_shaping,
+    shape,
+    span_shaping,
+)
 from topologies.plan import (
     GATEWAY_MAC,
     HOST_MTU,
@@ -23,6 +30,7 @@ from topologies.plan import (
     NetworkPlan,
     PlannedHost,
     PlannedPort,
+    PlannedSpan,
     PlannedSwitch,
 )
 
@@ -90,9 +98,9 @@ def span_pairs(plan: NetworkPlan, indices: Indices, group: int) -> Iterator[Requ
 def span_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
     """Both directions of all spans shaped and up."""
     for span in plan.spans:
-        wanted = shape(span.delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU)
-        for name in (span.a.interface, span.b.interface):
-            yield from shaping(name, indices.ports[name], wanted)
+        for port in (span.a, span.b):
+            name = port.interface
+            yield from span_shaping(name, indices.ports[name], _direction(span, port))
             yield set_up(name, indices.ports[name])
 
 
@@ -106,7 +114,7 @@ def host_link_requests(
     )
     yield set_up("lo", LOOPBACK_INDEX)
     yield veth(Device(HOST_DEVICE, HOST_DEVICE_INDEX, host.mac, HOST_MTU), outside)
-    yield from shaping(HOST_DEVICE, HOST_DEVICE_INDEX, _access(host))
+    yield from host_shaping(HOST_DEVICE, HOST_DEVICE_INDEX, _access(host))
     yield from host_address_requests(host)
 
 
@@ -129,7 +137,7 @@ def host_port_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]
     for host in plan.hosts:
         name = host.port.interface
         index = indices.ports[name]
-        yield from shaping(name, index, _access(host))
+        yield from port_shaping(name, index, _access(host))
         yield set_up(name, index)
 
 
@@ -171,6 +179,14 @@ def _channel(
     yield set_up(device.name, device.index)
     yield address(device.name, device.index, ip, 31)
     yield neighbour(device.name, device.index, peer_ip, peer_mac)
+
+
+def _direction(span: PlannedSpan, sender: PlannedPort) -> Shape:
+    """What a span does to the packets that one of its ends sends."""
+    delay_us = span.delay_us
+    if sender == span.b and span.delay_back_us is not None:
+        delay_us = span.delay_back_us
+    return shape(delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU, span.base_loss)
 
 
 def _access(host: PlannedHost) -> Shape:
