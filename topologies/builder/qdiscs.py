@@ -12,12 +12,15 @@ import struct
 from topologies.builder.netlink import CREATE, EXCL, Request, attribute, text, u32
 
 ROOT = 0xFFFFFFFF
-_NEWQDISC, _NEWTFILTER = 36, 44
+INGRESS = 0xFFFFFFF2
+_CLSACT = 0xFFFFFFF1
+_NEWQDISC, _NEWTCLASS, _NEWTFILTER = 36, 40, 44
 _KIND, _OPTIONS = 1, 2
 _ETHERNET = 1  # link layer: a packet's length is what it is
 _TICK_NS = 64  # the unit of times in a policer's message
 _RATE_TABLE = bytes(1024)  # asked for, no longer read
-_OK, _SHOT = 0, 2
+_OK, _SHOT, _STOLEN = 0, 2, 4
+_EGRESS_REDIRECT = 1
 _TERMINAL = 1
 _LONGEST = 0xFFFFFFFF
 
@@ -40,6 +43,55 @@ def prio(device: str, index: int, *, handle: int, bands: int) -> Request:
     )
 
 
+def bfifo(device: str, index: int, *, parent: int, handle: int, limit_bytes: int) -> Request:
+    """A queue of so many bytes."""
+    options = struct.pack("=I", min(limit_bytes, _LONGEST))
+    what = f"bfifo on {device}"
+    return qdisc(what, index, parent=parent, handle=handle, kind="bfifo", options=options)
+
+
+def clsact(device: str, index: int) -> Request:
+    """The place for filters on what a device receives (their parent: INGRESS)."""
+    return qdisc(
+        f"clsact on {device}", index, parent=_CLSACT, handle=_CLSACT & 0xFFFF0000, kind="clsact"
+    )
+
+
+def redirect(to_index: int) -> bytes:
+    """An action that sends a packet out of another device."""
+    options = attribute(2, struct.pack("=IIiiiiI", 0, 0, _STOLEN, 0, 0, _EGRESS_REDIRECT, to_index))
+    return text(1, "mirred") + attribute(2, options)
+
+
+def htb(device: str, index: int, *, handle: int, default: int) -> Request:
+    """Classes that share a rate; what no filter chooses goes to the class `default`."""
+    options = attribute(2, struct.pack("=IIIII", 3, 10, default, 0, 0))
+    return qdisc(f"htb on {device}", index, parent=ROOT, handle=handle, kind="htb", options=options)
+
+
+def htb_class(
+    device: str,
+    index: int,
+    *,
+    parent: int,
+    handle: int,
+    rate_bytes_s: int,
+    ceil_bytes_s: int,
+    quantum_bytes: int,
+    priority: int = 0,
+) -> Request:
+    """A class with the least bucket: a packet waits until the last one is on the line."""
+    parameters = rate_spec(rate_bytes_s) + rate_spec(ceil_bytes_s)
+    parameters += struct.pack("=IIIII", 1, 1, quantum_bytes, 0, priority)
+    options = attribute(1, parameters)
+    for kind, rate in ((6, rate_bytes_s), (7, ceil_bytes_s)):
+        if rate > _LONGEST:
+            options += attribute(kind, struct.pack("=Q", rate))
+    body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0)
+    body += text(_KIND, "htb") + attribute(_OPTIONS, options)
+    return Request(f"htb class on {device}", _NEWTCLASS, body, CREATE | EXCL)
+
+
 def choose(
     device: str, index: int, *, parent: int, order: int, protocol: int, keys: bytes, to: int
 ) -> Request:
@@ -56,10 +108,17 @@ def key(offset: int, value: int, mask: int) -> bytes:
 
 
 def take_all(
-    device: str, index: int, *, parent: int, order: int, protocol: int, to: int, action: bytes = b""
+    device: str,
+    index: int,
+    *,
+    parent: int,
+    order: int,
+    protocol: int,
+    to: int = 0,
+    action: bytes = b"",
 ) -> Request:
     """All packets of an Ethernet protocol go to class `to`, through an action."""
-    options = u32(1, to)
+    options = u32(1, to) if to else b""
     if action:
         options += attribute(2, attribute(1, action))
     return _filter(device, index, parent, order, protocol, "matchall", options)

@@ -30,10 +30,11 @@ _SMALLEST_FRAME_BYTES = 42  # an empty UDP datagram
 _FEWEST_OF_A_HOST = 50
 _UNLIMITED_PACKETS = 10_000_000
 _NS_PER_S = 1_000_000_000
-_ANY, _IPV4, _LLDP = 0x0003, 0x0800, 0x88CC
+ANY_PROTOCOL, IPV4, _LLDP = 0x0003, 0x0800, 0x88CC
 # Not 1:, so that a queue number that a controller sets does not choose a band.
 _PRIO = 0x10 << 16
 _CONTROL, _DATA = 1, 2
+_CONTROL_LINE, _DATA_LINE = 0x11 << 16, 0x12 << 16
 # BFD between neighbours (RFC 5881) as network control: DSCP CS6 and UDP to port 3784.
 _BFD = key(0, 0xC0 << 16, 0xFC << 16) + key(8, 17 << 16, 0xFF << 16) + key(20, 3784, 0xFFFF)
 
@@ -76,8 +77,8 @@ def shape(
 def span_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A span's end: control traffic ahead, then data through its buffer."""
     yield prio(device, index, handle=_PRIO, bands=2)
-    yield from _line(device, index, wanted, _CONTROL)
-    yield from _line(device, index, wanted, _DATA)
+    yield from line(device, index, wanted, parent=_PRIO | _CONTROL, handle=_CONTROL_LINE)
+    yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
     yield from control_filters(device, index, parent=_PRIO, to=_PRIO | _CONTROL)
     yield _buffer(device, index, wanted)
 
@@ -85,7 +86,7 @@ def span_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
 def port_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port to a host: data alone."""
     yield prio(device, index, handle=_PRIO, bands=2)
-    yield from _line(device, index, wanted, _DATA)
+    yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
     yield _buffer(device, index, wanted)
 
 
@@ -110,27 +111,26 @@ def delaying(device: str, index: int, delay_us: float) -> Request:
 
 def control_filters(device: str, index: int, *, parent: int, to: int) -> Iterator[Request]:
     """What is network control goes to class `to`: BFD, and LLDP."""
-    yield choose(device, index, parent=parent, order=1, protocol=_IPV4, keys=_BFD, to=to)
+    yield choose(device, index, parent=parent, order=1, protocol=IPV4, keys=_BFD, to=to)
     yield take_all(device, index, parent=parent, order=2, protocol=_LLDP, to=to)
 
 
 def _buffer(device: str, index: int, wanted: Shape) -> Request:
     action = police(wanted.rate_bytes_s, wanted.buffer_ns)
     return take_all(
-        device, index, parent=_PRIO, order=3, protocol=_ANY, to=_PRIO | _DATA, action=action
+        device, index, parent=_PRIO, order=3, protocol=ANY_PROTOCOL, to=_PRIO | _DATA, action=action
     )
 
 
-def _line(device: str, index: int, wanted: Shape, band: int) -> Iterator[Request]:
-    """Serialisation and propagation of a band; what gets lost has taken its time on the line."""
-    handle = (0x10 + band) << 16
+def line(device: str, index: int, wanted: Shape, *, parent: int, handle: int) -> Iterator[Request]:
+    """Serialisation and propagation; what gets lost has taken its time on the line."""
     yield netem(
         device,
         index,
         delay_ns=wanted.delay_ns,
         rate_bytes_s=wanted.rate_bytes_s,
         limit_packets=_UNLIMITED_PACKETS,
-        parent=_PRIO | band,
+        parent=parent,
         handle=handle,
     )
     if wanted.loss:
