@@ -93,6 +93,12 @@ class Datagrams:
         self._source.sendto(bytes(payload_bytes), self._to)
         return now
 
+    def send_many(self, payload_bytes: int, count: int) -> None:
+        """Send so many at once: nobody reads the clock, which costs 256 ns of virtual time."""
+        payload = bytes(payload_bytes)
+        for _ in range(count):
+            self._source.sendto(payload, self._to)
+
     def set_dscp(self, dscp: int) -> None:
         """Mark what is sent from now on (RFC 2474)."""
         self._source.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)

@@ -1,10 +1,10 @@
 """A span with classes of data that share its line by strict priority.
 
-What waits is a choice at the sending end, made when the line becomes free: HTB with the
-least bucket lets a packet go when the last one has been sent. It lets it go as its sending
-begins; a netem of the same rate in the middle of the span adds the sending's own time,
-and the propagation. The middle is a second veth pair, whose inner end sends on what the
-first one's inner end receives:
+What goes first is decided at the sending end, when the line becomes free: HTB with a bucket
+of one frame lets a packet go when the last one has been sent (after a pause, one more packet
+may go ahead of its time). It lets it go as its sending begins; a netem of the same rate in
+the middle of the span adds the sending's own time, and the propagation. The middle is a
+second veth pair, whose inner end sends on what the first one's inner end receives:
 
     a [HTB] ══ a' → b' [netem] ══ b        and        b [HTB] ══ b' → a' [netem] ══ a
 """
@@ -40,15 +40,15 @@ _EF = key(0, 0xB8 << 16, 0xFC << 16)
 def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port: its classes, each with a buffer of its own, at the line's rate."""
     yield htb(device, index, handle=_HTB, default=_BEST_EFFORT & 0xFFFF)
-    rate, quantum = wanted.rate_bytes_s, wanted.frame_bytes
+    rate, frame = wanted.rate_bytes_s, wanted.frame_bytes
     yield htb_class(
         device, index, parent=_HTB, handle=_LINE,
-        rate_bytes_s=rate, ceil_bytes_s=rate, quantum_bytes=quantum,
+        rate_bytes_s=rate, ceil_bytes_s=rate, frame_bytes=frame,
     )  # fmt: skip
     for number, (handle, priority) in enumerate(_PRIORITIES.items(), start=2):
         yield htb_class(
             device, index, parent=_LINE, handle=handle, priority=priority,
-            rate_bytes_s=_OWN_BYTES_S, ceil_bytes_s=rate, quantum_bytes=quantum,
+            rate_bytes_s=_OWN_BYTES_S, ceil_bytes_s=rate, frame_bytes=frame,
         )  # fmt: skip
         yield bfifo(
             device, index, parent=handle, handle=number << 16, limit_bytes=wanted.buffer_bytes

@@ -77,12 +77,13 @@ def htb_class(
     handle: int,
     rate_bytes_s: int,
     ceil_bytes_s: int,
-    quantum_bytes: int,
+    frame_bytes: int,
     priority: int = 0,
 ) -> Request:
-    """A class with the least bucket: a packet waits until the last one is on the line."""
+    """A class whose bucket holds one frame: a late timer costs no rate."""
+    burst_ticks = _frame_ticks(frame_bytes, rate_bytes_s), _frame_ticks(frame_bytes, ceil_bytes_s)
     parameters = rate_spec(rate_bytes_s) + rate_spec(ceil_bytes_s)
-    parameters += struct.pack("=IIIII", 1, 1, quantum_bytes, 0, priority)
+    parameters += struct.pack("=IIIII", *burst_ticks, frame_bytes, 0, priority)
     options = attribute(1, parameters)
     for kind, rate in ((6, rate_bytes_s), (7, ceil_bytes_s)):
         if rate > _LONGEST:
@@ -90,6 +91,10 @@ def htb_class(
     body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0)
     body += text(_KIND, "htb") + attribute(_OPTIONS, options)
     return Request(f"htb class on {device}", _NEWTCLASS, body, CREATE | EXCL)
+
+
+def _frame_ticks(frame_bytes: int, rate_bytes_s: int) -> int:
+    return min(_LONGEST, math.ceil(frame_bytes * 1e9 / rate_bytes_s / _TICK_NS))
 
 
 def choose(
