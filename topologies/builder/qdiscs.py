@@ -18,6 +18,7 @@ _NEWQDISC, _NEWTCLASS, _NEWTFILTER = 36, 40, 44
 _KIND, _OPTIONS = 1, 2
 _ETHERNET = 1  # link layer: a packet's length is what it is
 _TICK_NS = 64  # the unit of times in a policer's message
+_LATEST_TIMER_NS = 2000  # in the guest, each reading of the clock makes one 256 ns late
 _RATE_TABLE = bytes(1024)  # asked for, no longer read
 _OK, _SHOT, _STOLEN = 0, 2, 4
 _EGRESS_REDIRECT = 1
@@ -80,8 +81,8 @@ def htb_class(
     frame_bytes: int,
     priority: int = 0,
 ) -> Request:
-    """A class whose bucket holds one frame: a late timer costs no rate."""
-    burst_ticks = _frame_ticks(frame_bytes, rate_bytes_s), _frame_ticks(frame_bytes, ceil_bytes_s)
+    """A class whose bucket holds one frame, or more on a fast line: a late timer costs no rate."""
+    burst_ticks = _bucket_ticks(frame_bytes, rate_bytes_s), _bucket_ticks(frame_bytes, ceil_bytes_s)
     parameters = rate_spec(rate_bytes_s) + rate_spec(ceil_bytes_s)
     parameters += struct.pack("=IIIII", *burst_ticks, frame_bytes, 0, priority)
     options = attribute(1, parameters)
@@ -93,8 +94,9 @@ def htb_class(
     return Request(f"htb class on {device}", _NEWTCLASS, body, CREATE | EXCL)
 
 
-def _frame_ticks(frame_bytes: int, rate_bytes_s: int) -> int:
-    return min(_LONGEST, math.ceil(frame_bytes * 1e9 / rate_bytes_s / _TICK_NS))
+def _bucket_ticks(frame_bytes: int, rate_bytes_s: int) -> int:
+    bucket_ns = max(frame_bytes * 1e9 / rate_bytes_s, _LATEST_TIMER_NS)
+    return min(_LONGEST, math.ceil(bucket_ns / _TICK_NS))
 
 
 def choose(
