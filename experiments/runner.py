@@ -74,7 +74,13 @@ def run(
     started_s = time.monotonic()
     scenario = loaded.scenario
     shutil.copy(loaded.path, folder.path / "scenario.yaml")
-    plan = make_plan(loaded.topology, scenario.scale, scenario.buffer_ms)
+    plan = make_plan(
+        loaded.topology,
+        scenario.scale,
+        scenario.buffer_ms,
+        buffer_bytes=scenario.buffer_bytes,
+        classes=scenario.classes,
+    )
     jobs = [
         Job(plan=plan, scenario=scenario, policy=policy, seed=scenario.seed)
         for policy in scenario.policies

@@ -149,6 +149,10 @@ class Scenario(Strict):
     """Capacities and data volumes are divided by this; times never are."""
     buffer_ms: float = Field(default=20.0, gt=0, le=10_000)
     """The queue in front of each span, in time at line rate."""
+    buffer_bytes: float | None = Field(default=None, ge=1, le=1e12)
+    """The queue in bytes instead, before scaling."""
+    classes: bool = False
+    """Spans serve interactive data (queue 1, or DSCP EF) ahead of best effort (queue 0)."""
     bfd: Bfd = Bfd()
     policies: tuple[str, ...] = Field(default=("fast-reroute",), min_length=1)
     warmup_s: float = Field(default=1.0, ge=0)

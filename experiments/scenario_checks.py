@@ -32,6 +32,7 @@ def semantic_problems(
         *_workload_names(data, locate),
         *_workloads(data, topology, locate),
         *_faults(data, topology, locate),
+        *_buffers(data, locate),
         *_times(data, locate),
         *_overlaps(data, topology, locate),
     ]
@@ -121,6 +122,12 @@ def _faults(
             target = fault.get(field)
             if isinstance(target, str) and target not in names:
                 yield Problem(locate(("faults", index, field)), unknown(field, target, names))
+
+
+def _buffers(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+    if data.get("buffer_bytes") is not None and "buffer_ms" in data:
+        message = "the buffer is given in bytes and in ms: leave out buffer_bytes or buffer_ms"
+        yield Problem(locate(("buffer_bytes",)), message)
 
 
 def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:

@@ -47,3 +47,8 @@ def span_delay_us(topology: Topology, span: Span) -> float:
     if span.delay_us is not None:
         return span.delay_us
     return fibre_delay_us(span_length_km(topology, span), span.fibre)
+
+
+def drain_ms(buffer_bytes: float, rate_gbps: float) -> float:
+    """How long a full buffer takes to drain at line rate, in ms."""
+    return buffer_bytes * 8 / (rate_gbps * 1e6)

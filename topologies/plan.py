@@ -7,12 +7,13 @@ the measurement names things by it; each reads the same file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain, count
 
 import networkx as nx
 
 from topologies.fabric import border, fabric_links, hosts_by_switch, inner_switches
-from topologies.physics import fibre_delay_us, span_delay_us
+from topologies.physics import drain_ms, fibre_delay_us, span_delay_us
 from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topology
 
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
@@ -68,6 +69,8 @@ class PlannedSpan(Strict):
     """Line rate after scaling."""
     buffer_ms: float
     """How long a full queue in front of the span takes to drain."""
+    classes: bool = False
+    """Whether it serves classes of data by strict priority; see docs/explanation/links.md."""
     conduits: tuple[str, ...] = ()
 
     def port_at(self, switch: str) -> PlannedPort:
@@ -118,12 +121,41 @@ class NetworkPlan(Strict):
         return tuple(h for h in self.hosts if h.role == role and site in (None, h.site))
 
 
-def make_plan(topology: Topology, scale: float = 1.0, buffer_ms: float = 20.0) -> NetworkPlan:
+@dataclass(frozen=True, slots=True)
+class _LinkChoices:
+    """What holds for all links of a plan; see `make_plan`."""
+
+    scale: float
+    buffer_ms: float
+    buffer_bytes: float | None
+    classes: bool
+
+    def rate_mbps(self, rate_gbps: float) -> float:
+        return rate_gbps * 1000 / self.scale
+
+    def drain_ms(self, rate_gbps: float) -> float:
+        """How long a full queue takes to drain; scaling does not change it."""
+        if self.buffer_bytes is None:
+            return self.buffer_ms
+        return drain_ms(self.buffer_bytes, rate_gbps)
+
+
+def make_plan(
+    topology: Topology,
+    scale: float = 1.0,
+    buffer_ms: float = 20.0,
+    *,
+    buffer_bytes: float | None = None,
+    classes: bool = False,
+) -> NetworkPlan:
     """Number ports, give addresses and turn lengths and rates into delays and scaled rates.
 
-    scale divides every capacity; delays are never scaled.
-    buffer_ms is the queue in front of each span and access link, in time at line rate.
+    scale divides every capacity and buffer_bytes; delays are never scaled.
+    buffer_ms is the queue in front of each span and access link, in time at line rate;
+    buffer_bytes, if given, is that queue in bytes instead, before scaling.
+    classes: spans serve classes of data by strict priority.
     """
+    links = _LinkChoices(scale, buffer_ms, buffer_bytes, classes)
     controller_site = topology.controller_site or central_site(topology)
     delays_us = nx.single_source_dijkstra_path_length(
         delay_graph(topology), controller_site, weight="delay_us"
@@ -133,10 +165,10 @@ def make_plan(topology: Topology, scale: float = 1.0, buffer_ms: float = 20.0) -
     switches += [(name, site) for site in topology.sites for name in inner_switches(site)]
     dpids = {name: dpid for dpid, (name, _) in enumerate(switches, start=1)}
     ports = {name: _port_numbers(name, dpid) for name, dpid in dpids.items()}
-    hosts = tuple(_planned_hosts(topology, dpids, ports, scale, buffer_ms))
+    hosts = tuple(_planned_hosts(topology, dpids, ports, links))
     spans = chain(
-        _fibre_spans(topology, ports, scale, buffer_ms),
-        _fabric_spans(topology, ports, scale, buffer_ms),
+        _fibre_spans(topology, ports, links),
+        _fabric_spans(topology, ports, links),
     )
     return NetworkPlan(
         name=topology.name,
@@ -182,9 +214,7 @@ def _port_numbers(switch: str, dpid: int) -> Iterator[PlannedPort]:
         yield PlannedPort(switch=switch, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
 
 
-def _fibre_spans(
-    topology: Topology, ports: _Ports, scale: float, buffer_ms: float
-) -> Iterator[PlannedSpan]:
+def _fibre_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iterator[PlannedSpan]:
     for span in topology.spans:
         yield PlannedSpan(
             id=span.id,
@@ -193,15 +223,14 @@ def _fibre_spans(
             delay_us=span_delay_us(topology, span),
             delay_back_us=span.delay_back_us,
             base_loss=span.base_loss,
-            rate_mbps=span.rate_gbps * 1000 / scale,
-            buffer_ms=buffer_ms,
+            rate_mbps=links.rate_mbps(span.rate_gbps),
+            buffer_ms=links.drain_ms(span.rate_gbps),
+            classes=links.classes,
             conduits=span.conduits,
         )
 
 
-def _fabric_spans(
-    topology: Topology, ports: _Ports, scale: float, buffer_ms: float
-) -> Iterator[PlannedSpan]:
+def _fabric_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iterator[PlannedSpan]:
     for site in topology.sites:
         for link in fabric_links(site):
             yield PlannedSpan(
@@ -210,8 +239,9 @@ def _fabric_spans(
                 b=next(ports[link.b]),
                 site=site.id,
                 delay_us=fibre_delay_us(link.length_km, FibreType.SMF),
-                rate_mbps=link.rate_gbps * 1000 / scale,
-                buffer_ms=buffer_ms,
+                rate_mbps=links.rate_mbps(link.rate_gbps),
+                buffer_ms=links.drain_ms(link.rate_gbps),
+                classes=links.classes,
             )
 
 
@@ -229,14 +259,14 @@ def _planned_switch(name: str, site: Site, dpid: int, delay_us: float) -> Planne
 
 
 def _planned_hosts(
-    topology: Topology, dpids: Mapping[str, int], ports: _Ports, scale: float, buffer_ms: float
+    topology: Topology, dpids: Mapping[str, int], ports: _Ports, links: _LinkChoices
 ) -> Iterator[PlannedHost]:
     """In the order of the sites and their groups, whatever switch they hang on."""
     numbers = {switch: count(1) for switch in dpids}
     for site in topology.sites:
         for name, group, switch in hosts_by_switch(site):
             yield _planned_host(
-                name, site, group, next(ports[switch]), next(numbers[switch]), scale, buffer_ms
+                name, site, group, next(ports[switch]), next(numbers[switch]), links
             )
 
 
@@ -246,8 +276,7 @@ def _planned_host(
     group: HostGroup,
     port: PlannedPort,
     number: int,
-    scale: float,
-    buffer_ms: float,
+    links: _LinkChoices,
 ) -> PlannedHost:
     dpid = port.dpid
     return PlannedHost(
@@ -258,6 +287,6 @@ def _planned_host(
         mac=f"02:01:{dpid >> 8:02x}:{dpid & 255:02x}:00:{number:02x}",
         port=port,
         delay_us=group.access_delay_us,
-        rate_mbps=group.rate_gbps * 1000 / scale,
-        buffer_ms=buffer_ms,
+        rate_mbps=links.rate_mbps(group.rate_gbps),
+        buffer_ms=links.drain_ms(group.rate_gbps),
     )

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.benchmarks.link_fidelity import binomial_interval
 from tests.emulation.built_networks import (
     connect,
     datagrams,
     left_over,
+    put_in_queue,
     two_sites,
 )
 from topologies.build import build_network
-from topologies.plan import HOST_MTU, SPAN_MTU
+from topologies.plan import HOST_MTU
 
 FRAME_OVERHEAD_BYTES = 42  # Ethernet, IPv4 and UDP headers
 
@@ -91,21 +93,83 @@ def test_full_delay_line_takes_no_place_in_the_queue() -> None:
         flow.close()
 
 
-def test_queue_in_front_of_a_span_holds_its_buffer_and_no_more() -> None:
-    plan = two_sites(length_km=6200, rate_gbps=80, buffer_ms=20)
-    held = 80e6 * 20e-3 / 8 / (SPAN_MTU + 14)
+@pytest.mark.parametrize("payload_bytes", [18, 1472])
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("length_km", [1, 6200])
+def test_queue_in_front_of_a_span_holds_its_bytes_and_no_more(
+    length_km: float, classes: bool, payload_bytes: int
+) -> None:
+    plan = two_sites(length_km=length_km, rate_gbps=80, buffer_bytes=50e6, classes=classes)
+    frame_bytes = payload_bytes + FRAME_OVERHEAD_BYTES
+    count = 3 * 50_000 // frame_bytes
     with build_network(plan) as network:
         connect(plan)
         flow = datagrams(network, "west-host1", "east-host1")
         flow.send(1)
         flow.received()
-        for _ in range(400):  # the host's own link lets four times the span's rate through
-            flow.send(1472)
-            time.sleep(40e-6)
+        sending_us = frame_bytes * 8 / (4 * 80)
+        for _ in range(count):  # the host's own link lets four times the span's rate through
+            flow.send(payload_bytes)
+            time.sleep(sending_us / 1e6)
         received = flow.received()
         flow.close()
-    passed_while_sending = 400 * 1514 * 8 / (4 * 80e6) * 80e6 / (1514 * 8)
-    assert len(received) == pytest.approx(held + passed_while_sending, rel=0.1)
+    # While the queue fills, the span sends a quarter of what comes.
+    took_us = count * (sending_us + 50)  # the sleeper is at most 50 µs late
+    least, most = (50_000 + us * 10 for us in (count * sending_us, took_us))
+    assert least - 2 * frame_bytes <= len(received) * frame_bytes <= most + 2 * frame_bytes
+
+
+def test_delay_of_each_direction_is_its_own() -> None:
+    plan = two_sites(delays_us=(5000, 7000))
+    with build_network(plan) as network:
+        connect(plan)
+        flows = [datagrams(network, "west-host1", "east-host1")]
+        flows.append(datagrams(network, "east-host1", "west-host1"))
+        there_ns, back_ns = ([f.delay_ns(100), f.delay_ns(100)][1] for f in flows)
+        for flow in flows:
+            flow.close()
+    assert back_ns - there_ns == pytest.approx(2_000_000, abs=1000)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_base_loss_is_as_declared(classes: bool) -> None:
+    plan = two_sites(length_km=10, rate_gbps=1000, buffer_ms=1000, base_loss=0.05, classes=classes)
+    with build_network(plan) as network:
+        connect(plan)
+        flow = datagrams(network, "west-host1", "east-host1")
+        for _ in range(4000):
+            flow.send(100)
+        lost = 4000 - len(flow.received())
+        flow.close()
+    least, most = binomial_interval(4000, 0.05, 0.9999)
+    assert least <= lost <= most
+
+
+@pytest.mark.parametrize("mark", ["queue", "dscp"])
+def test_interactive_data_does_not_wait_behind_best_effort(mark: str) -> None:
+    plan = two_sites(length_km=100, rate_gbps=10, buffer_ms=1000, classes=True)
+    with build_network(plan) as network:
+        connect(plan)
+        bulk = datagrams(network, "west-host1", "east-host1")
+        bulk.send(1)
+        bulk.received()
+        urgent = datagrams(network, "west-host1", "east-host1", port=9001)
+        if mark == "dscp":
+            urgent.set_dscp(46)
+        else:
+            put_in_queue(plan, port=9001, queue=1)
+        urgent.delay_ns(100)
+        alone_us = urgent.delay_ns(100) / 1000
+        for _ in range(200):
+            bulk.send(1472)
+        behind_us = urgent.delay_ns(100) / 1000
+        assert len(bulk.received()) == 200
+        bulk.close()
+        urgent.close()
+    full_packet_us = (1472 + FRAME_OVERHEAD_BYTES) * 8 / 10
+    sent_before_us = 200 * full_packet_us / 4  # by the host's own link, which knows no classes
+    # At most one packet is being sent already, and is not interrupted.
+    assert behind_us - alone_us <= sent_before_us + full_packet_us + 1
 
 
 def test_no_packet_on_a_span_is_larger_than_a_host_may_send() -> None:

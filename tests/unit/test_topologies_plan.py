@@ -90,3 +90,12 @@ def test_ports_of_a_switch_are_numbered_without_gaps() -> None:
     for switch in plan.switches:
         numbers = sorted(port.number for port in ports if port.switch == switch.name)
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_buffer_in_bytes_drains_at_the_line_rate_whatever_the_scale() -> None:
+    for scale in (1, 10_000):
+        plan = make_plan(checked(triangle()), scale=scale, buffer_bytes=1e9)
+        found = [(span.buffer_ms, span.rate_mbps) for span in plan.spans]
+        found += [(host.buffer_ms, host.rate_mbps) for host in plan.hosts]
+        for buffer_ms, rate_mbps in found:
+            assert buffer_ms == pytest.approx(8e9 / (rate_mbps * scale * 1e3))

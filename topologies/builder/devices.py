@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from topologies.builder.classes import middle_end, sending_end
 from topologies.builder.netlink import Request
 from topologies.builder.requests import (
     LOOPBACK_INDEX,
@@ -15,7 +16,14 @@ from topologies.builder.requests import (
     set_up,
     veth,
 )
-from topologies.builder.shaping import Shape, delaying, shape, shaping
+from topologies.builder.shaping import (
+    Shape,
+    delaying,
+    host_shaping,
+    port_shaping,
+    shape,
+    span_shaping,
+)
 from topologies.plan import (
     GATEWAY_MAC,
     HOST_MTU,
@@ -23,6 +31,7 @@ from topologies.plan import (
     NetworkPlan,
     PlannedHost,
     PlannedPort,
+    PlannedSpan,
     PlannedSwitch,
 )
 
@@ -40,6 +49,8 @@ class Indices:
     base: int
     ports: dict[str, int]
     control: dict[str, int]
+    middles: dict[str, int]
+    """The far ends of the ports of spans with classes, by the port."""
 
     @classmethod
     def number(cls, plan: NetworkPlan, base: int) -> Indices:
@@ -49,7 +60,11 @@ class Indices:
         control = {
             switch.name: base + len(ports) + index for index, switch in enumerate(plan.switches)
         }
-        return cls(base, numbers, control)
+        first = base + len(ports) + len(control)
+        middles = {
+            port.interface: first + index for index, port in enumerate(_ports_with_middle(plan))
+        }
+        return cls(base, numbers, control, middles)
 
 
 def planned_ports(plan: NetworkPlan) -> Iterator[PlannedPort]:
@@ -61,15 +76,28 @@ def planned_ports(plan: NetworkPlan) -> Iterator[PlannedPort]:
         yield host.port
 
 
+def _ports_with_middle(plan: NetworkPlan) -> Iterator[PlannedPort]:
+    """The ports whose veth pair ends in the middle of a span with classes."""
+    for span in plan.spans:
+        if span.classes:
+            yield span.a
+            yield span.b
+
+
 def device_names(plan: NetworkPlan) -> list[str]:
     """The names of our devices in the main namespace; the bridges bear the switches' names."""
     control = [control_device(switch) for switch in plan.switches]
-    return [*control, *(port.interface for port in planned_ports(plan))]
+    ports = [port.interface for port in planned_ports(plan)]
+    return [*control, *ports, *(_middle_name(port) for port in _ports_with_middle(plan))]
 
 
 def control_device(switch: PlannedSwitch) -> str:
     """The switch's end of its control channel; the other end bears the switch's name."""
     return f"s{switch.dpid}-ctl"
+
+
+def _middle_name(port: PlannedPort) -> str:
+    return f"{port.interface}m"
 
 
 def port_mac(port: PlannedPort) -> str:
@@ -78,22 +106,45 @@ def port_mac(port: PlannedPort) -> str:
 
 
 def span_pairs(plan: NetworkPlan, indices: Indices, group: int) -> Iterator[Request]:
-    """All spans as pairs in the main namespace, still down."""
+    """All spans as pairs in the main namespace, still down; two for a span with classes."""
     for span in plan.spans:
         a, b = (
             Device(port.interface, indices.ports[port.interface], port_mac(port), SPAN_MTU, group)
             for port in (span.a, span.b)
         )
-        yield veth(a, b)
+        if span.classes:
+            yield veth(a, _middle(span.a, indices, group))
+            yield veth(b, _middle(span.b, indices, group))
+        else:
+            yield veth(a, b)
+
+
+def _middle(port: PlannedPort, indices: Indices, group: int) -> Device:
+    index = indices.middles[port.interface]
+    return Device(_middle_name(port), index, _mac(5, port.dpid, port.number), SPAN_MTU, group)
 
 
 def span_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
     """Both directions of all spans shaped and up."""
     for span in plan.spans:
-        wanted = shape(span.delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU)
-        for name in (span.a.interface, span.b.interface):
-            yield from shaping(name, indices.ports[name], wanted)
-            yield set_up(name, indices.ports[name])
+        for sender, receiver in ((span.a, span.b), (span.b, span.a)):
+            name, index = sender.interface, indices.ports[sender.interface]
+            wanted = _direction(span, sender)
+            if span.classes:
+                yield from sending_end(name, index, wanted)
+                yield from _towards(receiver, sender, indices, wanted)
+            else:
+                yield from span_shaping(name, index, wanted)
+            yield set_up(name, index)
+
+
+def _towards(
+    receiver: PlannedPort, sender: PlannedPort, indices: Indices, wanted: Shape
+) -> Iterator[Request]:
+    """The middle's device that sends to the receiver what the sender's one received."""
+    name, index = _middle_name(receiver), indices.middles[receiver.interface]
+    yield from middle_end(name, index, indices.middles[sender.interface], wanted)
+    yield set_up(name, index)
 
 
 def host_link_requests(
@@ -106,7 +157,7 @@ def host_link_requests(
     )
     yield set_up("lo", LOOPBACK_INDEX)
     yield veth(Device(HOST_DEVICE, HOST_DEVICE_INDEX, host.mac, HOST_MTU), outside)
-    yield from shaping(HOST_DEVICE, HOST_DEVICE_INDEX, _access(host))
+    yield from host_shaping(HOST_DEVICE, HOST_DEVICE_INDEX, _access(host))
     yield from host_address_requests(host)
 
 
@@ -129,7 +180,7 @@ def host_port_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]
     for host in plan.hosts:
         name = host.port.interface
         index = indices.ports[name]
-        yield from shaping(name, index, _access(host))
+        yield from port_shaping(name, index, _access(host))
         yield set_up(name, index)
 
 
@@ -171,6 +222,14 @@ def _channel(
     yield set_up(device.name, device.index)
     yield address(device.name, device.index, ip, 31)
     yield neighbour(device.name, device.index, peer_ip, peer_mac)
+
+
+def _direction(span: PlannedSpan, sender: PlannedPort) -> Shape:
+    """What a span does to the packets that one of its ends sends."""
+    delay_us = span.delay_us
+    if sender == span.b and span.delay_back_us is not None:
+        delay_us = span.delay_back_us
+    return shape(delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU, span.base_loss)
 
 
 def _access(host: PlannedHost) -> Shape:

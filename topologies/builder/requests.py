@@ -109,11 +109,15 @@ def netem(
     delay_ns: int,
     limit_packets: int,
     rate_bytes_s: int | None = None,
+    loss: float = 0.0,
     parent: int = 0xFFFFFFFF,
     handle: int = 0x10000,
 ) -> Request:
-    """A netem queueing discipline: packets leave FIFO at the rate, then travel for the delay."""
-    options = struct.pack("=IIIIII", 0, limit_packets, 0, 0, 0, 0)
+    """A netem queueing discipline: packets leave FIFO at the rate, then travel for the delay.
+
+    loss: the share of packets that are dropped at once, as they come.
+    """
+    options = struct.pack("=IIIIII", 0, limit_packets, _share(loss), 0, 0, 0)
     options += attribute(10, struct.pack("=q", delay_ns))
     if rate_bytes_s is not None:
         saturated = min(rate_bytes_s, 0xFFFFFFFF)
@@ -123,6 +127,11 @@ def netem(
     body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0)
     body += text(1, "netem") + attribute(2, options)
     return Request(f"netem on {device}", _NEWQDISC, body, CREATE | EXCL)
+
+
+def _share(probability: float) -> int:
+    """A probability as the kernel compares it with a random number of 32 bits."""
+    return min(0xFFFFFFFF, round(probability * (1 << 32)))
 
 
 def mac_bytes(mac: str) -> bytes:

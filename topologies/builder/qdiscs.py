@@ -1,0 +1,156 @@
+"""Route netlink requests for queueing disciplines and the filters that feed them.
+
+Numbers are from linux/pkt_sched.h, pkt_cls.h and gen_stats.h.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+
+from topologies.builder.netlink import CREATE, EXCL, Request, attribute, text, u32
+
+ROOT = 0xFFFFFFFF
+INGRESS = 0xFFFFFFF2
+_CLSACT = 0xFFFFFFF1
+_NEWQDISC, _NEWTCLASS, _NEWTFILTER = 36, 40, 44
+_KIND, _OPTIONS = 1, 2
+_ETHERNET = 1  # link layer: a packet's length is what it is
+_TICK_NS = 64  # the unit of times in a policer's message
+_LATEST_TIMER_NS = 2000  # in the guest, each reading of the clock makes one 256 ns late
+_RATE_TABLE = bytes(1024)  # asked for, no longer read
+_OK, _SHOT, _STOLEN = 0, 2, 4
+_EGRESS_REDIRECT = 1
+_TERMINAL = 1
+_LONGEST = 0xFFFFFFFF
+
+
+def qdisc(
+    what: str, index: int, *, parent: int, handle: int, kind: str, options: bytes = b""
+) -> Request:
+    """Make a queueing discipline under a parent's class, or at a device's root."""
+    body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0) + text(_KIND, kind)
+    if options:
+        body += attribute(_OPTIONS, options)
+    return Request(what, _NEWQDISC, body, CREATE | EXCL)
+
+
+def prio(device: str, index: int, *, handle: int, bands: int) -> Request:
+    """Strict priority among `bands`; what no filter chooses goes to the last."""
+    options = struct.pack("=i16B", bands, *[bands - 1] * 16)
+    return qdisc(
+        f"prio on {device}", index, parent=ROOT, handle=handle, kind="prio", options=options
+    )
+
+
+def bfifo(device: str, index: int, *, parent: int, handle: int, limit_bytes: int) -> Request:
+    """A queue of so many bytes."""
+    options = struct.pack("=I", min(limit_bytes, _LONGEST))
+    what = f"bfifo on {device}"
+    return qdisc(what, index, parent=parent, handle=handle, kind="bfifo", options=options)
+
+
+def clsact(device: str, index: int) -> Request:
+    """The place for filters on what a device receives (their parent: INGRESS)."""
+    return qdisc(
+        f"clsact on {device}", index, parent=_CLSACT, handle=_CLSACT & 0xFFFF0000, kind="clsact"
+    )
+
+
+def redirect(to_index: int) -> bytes:
+    """An action that sends a packet out of another device."""
+    options = attribute(2, struct.pack("=IIiiiiI", 0, 0, _STOLEN, 0, 0, _EGRESS_REDIRECT, to_index))
+    return text(1, "mirred") + attribute(2, options)
+
+
+def htb(device: str, index: int, *, handle: int, default: int) -> Request:
+    """Classes that share a rate; what no filter chooses goes to the class `default`."""
+    options = attribute(2, struct.pack("=IIIII", 3, 10, default, 0, 0))
+    return qdisc(f"htb on {device}", index, parent=ROOT, handle=handle, kind="htb", options=options)
+
+
+def htb_class(
+    device: str,
+    index: int,
+    *,
+    parent: int,
+    handle: int,
+    rate_bytes_s: int,
+    ceil_bytes_s: int,
+    frame_bytes: int,
+    priority: int = 0,
+) -> Request:
+    """A class whose bucket holds one frame, or more on a fast line: a late timer costs no rate."""
+    burst_ticks = _bucket_ticks(frame_bytes, rate_bytes_s), _bucket_ticks(frame_bytes, ceil_bytes_s)
+    parameters = rate_spec(rate_bytes_s) + rate_spec(ceil_bytes_s)
+    parameters += struct.pack("=IIIII", *burst_ticks, frame_bytes, 0, priority)
+    options = attribute(1, parameters)
+    for kind, rate in ((6, rate_bytes_s), (7, ceil_bytes_s)):
+        if rate > _LONGEST:
+            options += attribute(kind, struct.pack("=Q", rate))
+    body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0)
+    body += text(_KIND, "htb") + attribute(_OPTIONS, options)
+    return Request(f"htb class on {device}", _NEWTCLASS, body, CREATE | EXCL)
+
+
+def _bucket_ticks(frame_bytes: int, rate_bytes_s: int) -> int:
+    bucket_ns = max(frame_bytes * 1e9 / rate_bytes_s, _LATEST_TIMER_NS)
+    return min(_LONGEST, math.ceil(bucket_ns / _TICK_NS))
+
+
+def choose(
+    device: str, index: int, *, parent: int, order: int, protocol: int, keys: bytes, to: int
+) -> Request:
+    """Packets of an Ethernet protocol that have all `keys` (see `key`) go to class `to`."""
+    count = len(keys) // 16
+    selector = struct.pack("=BBBxHHhhI", _TERMINAL, 0, count, 0, 0, 0, 0, 0) + keys
+    options = u32(1, to) + attribute(5, selector)
+    return _filter(device, index, parent, order, protocol, "u32", options)
+
+
+def key(offset: int, value: int, mask: int) -> bytes:
+    """A test of the 32 bits at an offset (in bytes, a multiple of 4) from the network header."""
+    return struct.pack("!II", mask, value) + struct.pack("=ii", offset, 0)
+
+
+def take_all(
+    device: str,
+    index: int,
+    *,
+    parent: int,
+    order: int,
+    protocol: int,
+    to: int = 0,
+    action: bytes = b"",
+) -> Request:
+    """All packets of an Ethernet protocol go to class `to`, through an action."""
+    options = u32(1, to) if to else b""
+    if action:
+        options += attribute(2, attribute(1, action))
+    return _filter(device, index, parent, order, protocol, "matchall", options)
+
+
+def police(rate_bytes_s: int, burst_ns: int) -> bytes:
+    """An action that passes what fits a token bucket and drops the rest."""
+    burst_ticks = min(_LONGEST, math.ceil(burst_ns / _TICK_NS))
+    bucket = struct.pack("=IiIII", 0, _SHOT, 0, burst_ticks, _LONGEST)
+    bucket += rate_spec(rate_bytes_s) + bytes(12 + 12)  # no peak rate, no counters
+    options = attribute(1, bucket) + attribute(2, _RATE_TABLE) + u32(5, _OK)
+    if rate_bytes_s > _LONGEST:
+        options += attribute(8, struct.pack("=Q", rate_bytes_s))
+    return text(1, "police") + attribute(2, options)
+
+
+def rate_spec(rate_bytes_s: int) -> bytes:
+    """A rate in the old form; one of more than 32 bits is told beside it."""
+    return struct.pack("=BBHhHI", 3, _ETHERNET, 0, 0, 0, min(rate_bytes_s, _LONGEST))
+
+
+def _filter(
+    device: str, index: int, parent: int, order: int, protocol: int, kind: str, options: bytes
+) -> Request:
+    info = order << 16 | socket.htons(protocol)
+    body = struct.pack("=BxxxiIII", 0, index, 0, parent, info)
+    body += text(_KIND, kind) + attribute(_OPTIONS, options)
+    return Request(f"{kind} filter on {device}", _NEWTFILTER, body, CREATE | EXCL)
