@@ -1,10 +1,10 @@
 """A span with classes of data that share its line by strict priority.
 
-What goes first is decided at the sending end, when the line becomes free: HTB with a bucket
-of one frame lets a packet go when the last one has been sent (after a pause, one more packet
-may go ahead of its time). It lets it go as its sending begins; a netem of the same rate in
-the middle of the span adds the sending's own time, and the propagation. The middle is a
-second veth pair, whose inner end sends on what the first one's inner end receives:
+What goes first is decided at the sending end, when the line becomes free: HTB with hardly
+any bucket lets a packet go when the last one has been sent. It lets it go as its sending
+begins; a netem of the same rate in the middle of the span adds the sending's own time, and
+the propagation. The middle is a second veth pair, whose inner end sends on what the first
+one's inner end receives:
 
     a [HTB] ══ a' → b' [netem] ══ b        and        b [HTB] ══ b' → a' [netem] ══ a
 """
