@@ -152,7 +152,7 @@ class Scenario(Strict):
     buffer_bytes: float | None = Field(default=None, ge=1, le=1e12)
     """The queue in bytes instead, before scaling."""
     classes: bool = False
-    """Spans serve interactive data (queue 1, or DSCP EF) ahead of best effort (queue 0)."""
+    """Spans serve interactive data (queue 1, or DSCP EF) ahead of best effort (queue 2)."""
     bfd: Bfd = Bfd()
     policies: tuple[str, ...] = Field(default=("fast-reroute",), min_length=1)
     warmup_s: float = Field(default=1.0, ge=0)

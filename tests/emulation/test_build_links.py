@@ -172,6 +172,29 @@ def test_interactive_data_does_not_wait_behind_best_effort(mark: str) -> None:
     assert behind_us - alone_us <= sent_before_us + full_packet_us + 1
 
 
+def test_best_effort_is_last_even_after_a_pause() -> None:
+    plan = two_sites(length_km=100, rate_gbps=1, buffer_ms=5000, classes=True)
+    with build_network(plan) as network:
+        connect(plan)
+        urgent = datagrams(network, "west-host1", "east-host1", port=9001)
+        urgent.set_dscp(46)
+        bulk = datagrams(network, "west-host1", "east-host1")
+        urgent.send(1)
+        bulk.send(1)
+        urgent.received()
+        bulk.received()
+        time.sleep(60)
+        for _ in range(20):
+            urgent.send(1472)
+        bulk.send(1472)
+        came = urgent.received()
+        assert len(came) == 20
+        [(_, last_ns)] = bulk.received()
+        assert all(at_ns < last_ns for _, at_ns in came)
+        bulk.close()
+        urgent.close()
+
+
 def test_no_packet_on_a_span_is_larger_than_a_host_may_send() -> None:
     plan = two_sites(length_km=100)
     with build_network(plan) as network:

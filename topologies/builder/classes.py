@@ -23,43 +23,41 @@ from topologies.builder.qdiscs import (
     htb,
     htb_class,
     key,
+    prio,
     redirect,
     take_all,
 )
 from topologies.builder.shaping import ANY_PROTOCOL, IPV4, Shape, control_filters, line
 
-_HTB = 1 << 16  # Open vSwitch turns queue q into the priority 1:(q+1), which names a class
-_LINE, _CONTROL = _HTB | 0xFF, _HTB | 0xFE
-_BEST_EFFORT, _INTERACTIVE = _HTB | 1, _HTB | 2
-_PRIORITIES = {_CONTROL: 0, _INTERACTIVE: 1, _BEST_EFFORT: 2}
-_OWN_BYTES_S = 1  # a class lives from what it borrows, in the order of the priorities
+_LINE = 2 << 16
+_WHOLE_LINE = _LINE | 1
+# Open vSwitch turns queue q into the priority 1:(q+1), which names a band of this discipline.
+_PRIO = 1 << 16
+_CONTROL, _INTERACTIVE, _BEST_EFFORT = _PRIO | 1, _PRIO | 2, _PRIO | 3
+_BANDS = (_CONTROL, _INTERACTIVE, _BEST_EFFORT)
 # DSCP EF (RFC 3246): expedited forwarding.
 _EF = key(0, 0xB8 << 16, 0xFC << 16)
 
 
 def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port: its classes, each with a buffer of its own, at the line's rate."""
-    yield htb(device, index, handle=_HTB, default=_BEST_EFFORT & 0xFFFF)
-    rate, frame = wanted.rate_bytes_s, wanted.frame_bytes
+    yield htb(device, index, handle=_LINE, default=_WHOLE_LINE & 0xFFFF)
     yield htb_class(
-        device, index, parent=_HTB, handle=_LINE,
-        rate_bytes_s=rate, ceil_bytes_s=rate, frame_bytes=frame,
+        device, index, parent=_LINE, handle=_WHOLE_LINE,
+        rate_bytes_s=wanted.rate_bytes_s, frame_bytes=wanted.frame_bytes,
     )  # fmt: skip
-    for number, (handle, priority) in enumerate(_PRIORITIES.items(), start=2):
-        yield htb_class(
-            device, index, parent=_LINE, handle=handle, priority=priority,
-            rate_bytes_s=_OWN_BYTES_S, ceil_bytes_s=rate, frame_bytes=frame,
-        )  # fmt: skip
+    yield prio(device, index, parent=_WHOLE_LINE, handle=_PRIO, bands=len(_BANDS))
+    for number, band in enumerate(_BANDS, start=3):
         yield bfifo(
-            device, index, parent=handle, handle=number << 16, limit_bytes=wanted.buffer_bytes
+            device, index, parent=band, handle=number << 16, limit_bytes=wanted.buffer_bytes
         )
-    yield from control_filters(device, index, parent=_HTB, to=_CONTROL)
-    yield choose(device, index, parent=_HTB, order=3, protocol=IPV4, keys=_EF, to=_INTERACTIVE)
+    yield from control_filters(device, index, parent=_PRIO, to=_CONTROL)
+    yield choose(device, index, parent=_PRIO, order=3, protocol=IPV4, keys=_EF, to=_INTERACTIVE)
 
 
 def middle_end(device: str, index: int, other_index: int, wanted: Shape) -> Iterator[Request]:
     """The middle's device towards a switch; what it receives leaves by the other one."""
-    yield from line(device, index, wanted, parent=ROOT, handle=_HTB)
+    yield from line(device, index, wanted, parent=ROOT, handle=_LINE)
     yield clsact(device, index)
     yield take_all(
         device, index, parent=INGRESS, order=1, protocol=ANY_PROTOCOL, action=redirect(other_index)

@@ -37,11 +37,11 @@ def qdisc(
     return Request(what, _NEWQDISC, body, CREATE | EXCL)
 
 
-def prio(device: str, index: int, *, handle: int, bands: int) -> Request:
+def prio(device: str, index: int, *, parent: int, handle: int, bands: int) -> Request:
     """Strict priority among `bands`; what no filter chooses goes to the last."""
     options = struct.pack("=i16B", bands, *[bands - 1] * 16)
     return qdisc(
-        f"prio on {device}", index, parent=ROOT, handle=handle, kind="prio", options=options
+        f"prio on {device}", index, parent=parent, handle=handle, kind="prio", options=options
     )
 
 
@@ -78,17 +78,15 @@ def htb_class(
     parent: int,
     handle: int,
     rate_bytes_s: int,
-    ceil_bytes_s: int,
     frame_bytes: int,
-    priority: int = 0,
 ) -> Request:
-    """A class that lets a packet go as soon as the last one has been sent."""
-    parameters = rate_spec(rate_bytes_s) + rate_spec(ceil_bytes_s)
-    parameters += struct.pack("=IIIII", _BUCKET_TICKS, _BUCKET_TICKS, frame_bytes, 0, priority)
+    """The class of a line, which lets a packet go as soon as the last one has been sent."""
+    parameters = 2 * rate_spec(rate_bytes_s)
+    parameters += struct.pack("=IIIII", _BUCKET_TICKS, _BUCKET_TICKS, frame_bytes, 0, 0)
     options = attribute(1, parameters)
-    for kind, rate in ((6, rate_bytes_s), (7, ceil_bytes_s)):
-        if rate > _LONGEST:
-            options += attribute(kind, struct.pack("=Q", rate))
+    if rate_bytes_s > _LONGEST:
+        rate = struct.pack("=Q", rate_bytes_s)
+        options += attribute(6, rate) + attribute(7, rate)
     body = struct.pack("=BxxxiIII", 0, index, handle, parent, 0)
     body += text(_KIND, "htb") + attribute(_OPTIONS, options)
     return Request(f"htb class on {device}", _NEWTCLASS, body, CREATE | EXCL)

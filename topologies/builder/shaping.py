@@ -22,13 +22,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from topologies.builder.netlink import Request
-from topologies.builder.qdiscs import choose, key, police, prio, take_all
+from topologies.builder.qdiscs import ROOT, choose, key, police, prio, take_all
 from topologies.builder.requests import netem
 
 ETHERNET_HEADER_BYTES = 14
 _SMALLEST_FRAME_BYTES = 42  # an empty UDP datagram
 _FEWEST_OF_A_HOST = 50
 _UNLIMITED_PACKETS = 10_000_000
+_FAST_BYTES_S = 1_250_000  # 10 Mbit/s, of which a byte per second is less than 10^-6
 _NS_PER_S = 1_000_000_000
 ANY_PROTOCOL, IPV4, _LLDP = 0x0003, 0x0800, 0x88CC
 # Not 1:, so that a queue number that a controller sets does not choose a band.
@@ -76,7 +77,7 @@ def shape(
 
 def span_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A span's end: control traffic ahead, then data through its buffer."""
-    yield prio(device, index, handle=_PRIO, bands=2)
+    yield prio(device, index, parent=ROOT, handle=_PRIO, bands=2)
     yield from line(device, index, wanted, parent=_PRIO | _CONTROL, handle=_CONTROL_LINE)
     yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
     yield from control_filters(device, index, parent=_PRIO, to=_PRIO | _CONTROL)
@@ -85,7 +86,7 @@ def span_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
 
 def port_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port to a host: data alone."""
-    yield prio(device, index, handle=_PRIO, bands=2)
+    yield prio(device, index, parent=ROOT, handle=_PRIO, bands=2)
     yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
     yield _buffer(device, index, wanted)
 
@@ -116,7 +117,10 @@ def control_filters(device: str, index: int, *, parent: int, to: int) -> Iterato
 
 
 def _buffer(device: str, index: int, wanted: Shape) -> Request:
-    action = police(wanted.rate_bytes_s, wanted.buffer_ns)
+    # The kernel's policer rounds a packet's time down and netem does not: at the same rate, a
+    # queue on a fast line that is always full would slowly outgrow its buffer.
+    slower = 1 if wanted.rate_bytes_s >= _FAST_BYTES_S else 0
+    action = police(wanted.rate_bytes_s - slower, wanted.buffer_ns)
     return take_all(
         device, index, parent=_PRIO, order=3, protocol=ANY_PROTOCOL, to=_PRIO | _DATA, action=action
     )
