@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from topologies.load import catalogue_names, load_topology
 from topologies.physics import great_circle_km, span_length_km
 from topologies.plan import make_plan
-from topologies.spec import FibreType, LeafSpine, SiteKind, Span, Topology
+from topologies.spec import FibreType, LeafSpine, SiteKind, Span, Topology, Transceiver
 
 # The sites that a single cut (a span, or a conduit) takes off the rest.
 SEPARATED = {
@@ -19,6 +19,12 @@ SEPARATED = {
     "metro-edge": {"kempen", "geldern", "wesel"},
     "hybrid": {"winterthur"},
 }
+
+# Without an amplifier: IEEE 802.3 (LR4, ER4), OIF 400ZR and 800ZR.
+REACH_KM: Mapping[Transceiver | None, float] = {
+    Transceiver.GREY_LR4: 10, Transceiver.GREY_ER: 40,
+    Transceiver.ZR_400: 120, Transceiver.ZR_800: 120,
+}  # fmt: skip
 
 
 def cut_off(topology: Topology, gone: Iterable[Span]) -> set[str]:
@@ -49,12 +55,23 @@ def test_every_site_and_span_is_described(name: str) -> None:
     assert topology.source
     for site in topology.sites:
         assert all((site.operator, site.region, site.jurisdiction)), site.id
+        assert site.power_price_usd_per_mwh, site.id
+        assert site.carbon_g_per_kwh, site.id
     for span in topology.spans:
         assert span.transceiver, span.id
         direct_km = great_circle_km(topology.site(span.a), topology.site(span.b))
         assert span_length_km(topology, span) >= direct_km, span.id
     for names in topology.conduits().values():
         assert len(names) > 1
+
+
+@pytest.mark.parametrize("name", sorted(SEPARATED))
+def test_light_is_amplified_before_it_fades(name: str) -> None:
+    """An unamplified pair of optics reaches 120 km at most, a line's amplifiers stand closer."""
+    topology = load_topology(name)
+    for span in topology.spans:
+        section_km = span_length_km(topology, span) / (span.amplifiers + 1)
+        assert section_km <= (100 if span.amplifiers else REACH_KM[span.transceiver]), span.id
 
 
 def test_ai_backbone_is_two_continents_with_highways_and_a_shared_crossing() -> None:
