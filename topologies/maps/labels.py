@@ -1,7 +1,7 @@
 """Where names go: beside their sites, over no mark and no other name, off the lines if possible.
 
 Greedy: important sites first, each at the best of twelve places around its mark. At an
-enlarged map there is room for more; a name keeps its place from the first zoom at which it fits.
+enlarged map there is room for more, on a smaller one for some of them at the same places.
 """
 
 from __future__ import annotations
@@ -56,13 +56,26 @@ def place_labels(
     radii = np.array([site.radius for site in sites])
     choices = [list(_places(names[i], sites[i].radius)) for i in range(len(sites))]
     chosen: dict[int, tuple[Place, float]] = {}
-    for zoom in zooms:
-        ground = _Ground(marks * zoom, radii, lines * zoom, badges * zoom, np.array(size) * zoom)
-        ground.keep({index: place for index, (place, _) in chosen.items()})
+
+    def ground(zoom: float) -> _Ground:
+        return _Ground(marks * zoom, radii, lines * zoom, badges * zoom, np.array(size) * zoom)
+
+    for zoom in sorted(z for z in zooms if z >= 1):
+        enlarged = ground(zoom)
+        enlarged.keep({index: place for index, (place, _) in chosen.items()})
         for index in order:
-            if index not in chosen and (place := ground.best(index, choices[index])):
-                ground.keep({index: place})
+            if index not in chosen and (place := enlarged.best(index, choices[index])):
+                enlarged.keep({index: place})
                 chosen[index] = (place, zoom)
+    larger = 1.0
+    for zoom in sorted((z for z in zooms if z < 1), reverse=True):
+        reduced = ground(zoom)
+        for index in order:
+            place, from_zoom = chosen.get(index, (None, 0.0))
+            if place and from_zoom == larger and reduced.best(index, [place]):
+                reduced.keep({index: place})
+                chosen[index] = (place, zoom)
+        larger = zoom
     return tuple(
         Label(s.id, names[i], s.x, s.y, place.dx, place.dy, place.anchor, zoom)
         for i, s in enumerate(sites)

@@ -222,9 +222,11 @@ def _land(sheet: _Sheet, places: Points, options: MapOptions) -> Iterator[Points
     rings = land_rings()
     if options.land is None and not _on_the_globe(rings, places):
         return
-    around = 4 / sheet.px_per_rad
-    low = -sheet.shift / sheet.px_per_rad - around
-    high = (np.array([sheet.width, sheet.height]) - sheet.shift) / sheet.px_per_rad + around
+    size = np.array([sheet.width, sheet.height])
+    # A page's window may be wider or taller than the map.
+    around = size * (0.6 if options.interactive else 0.01)
+    low = (-around - sheet.shift) / sheet.px_per_rad
+    high = (size + around - sheet.shift) / sheet.px_per_rad
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
     finest_px = 0.3 if options.interactive else 1.1
     for ring in flat_land(rings, sheet.projection, box):

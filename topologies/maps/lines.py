@@ -87,7 +87,7 @@ def around_others(
     length = float(np.linalg.norm(chord)) or 1.0
     normal = np.array([-chord[1], chord[0]]) / length
     # Widest where the first mark is in the way, so that a small bow is enough.
-    peak = np.clip(hits[0], 0.2, 0.8)
+    peak = np.clip(hits[0], 0.1, 0.9)
     share = np.linspace(0, 1, len(line)) ** (np.log(0.5) / np.log(peak))
     shape = np.sin(np.pi * share)[:, None] * normal
     bows = [sign * min(bow, _MOST_BOW * length) for bow in _BOWS_PX for sign in (1, -1)]
