@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -49,13 +50,13 @@ def map_(
     width: int,
     pixel_ratio: float,
 ) -> None:
-    """Draw TOPOLOGY as a map: SVG, PNG or PDF.
+    """Draw TOPOLOGY as a map: SVG, PNG, PDF, or HTML to look around in.
 
     TOPOLOGY is one of `fibercut list`, a key of TopoHub, or a file. Lines are as wide as their
     capacity and coloured by their fibre; spans that share a conduit carry its letter.
     """
     found = load_topology(topology)
-    path = out or Path(f"{found.name.replace('/', '-')}.svg")
+    path = out or Path(re.sub(r"[^\w.-]+", "-", found.name) + ".svg")
     if path.suffix not in MAP_SUFFIXES:
         allowed = ", ".join(MAP_SUFFIXES)
         raise click.BadParameter(f"{str(path)!r} must end in {allowed}", param_hint="--out")

@@ -100,24 +100,27 @@ def _parts(
 ) -> list[list[str]]:
     """The connected parts that are left, the largest first; sites in the file's order."""
     seen = {without_site} if without_site else set()
+    gone = [span for span in subject.topology.spans if span.id in without_spans]
+    pairs = {pair for span in gone for pair in ((span.a, span.b), (span.b, span.a))}
+    cut = {(a, b) for a, b in pairs if all(s.id in without_spans for s in subject.neighbours[a][b])}
     parts = []
     for start in subject.sites:
         if start not in seen:
-            part = set(_reached(subject, start, seen, without_spans))
+            part = set(_reached(subject, start, seen, cut))
             parts.append([site for site in subject.sites if site in part])
     return sorted(parts, key=len, reverse=True)
 
 
 def _reached(
-    subject: Subject, start: str, seen: set[str], without_spans: Collection[str]
+    subject: Subject, start: str, seen: set[str], cut: Collection[tuple[str, str]]
 ) -> Iterable[str]:
     waiting = [start]
     seen.add(start)
     while waiting:
         site = waiting.pop()
         yield site
-        for other, spans in subject.neighbours[site].items():
-            if other not in seen and any(span.id not in without_spans for span in spans):
+        for other in subject.neighbours[site]:
+            if other not in seen and (site, other) not in cut:
                 seen.add(other)
                 waiting.append(other)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from topologies.maps.scene import Facts
 from topologies.physics import span_delay_us, span_length_km
 from topologies.spec import Site, Span, Topology
@@ -34,11 +36,11 @@ def of_site(site: Site) -> Facts:
     return tuple((word, value) for word, value in told.items() if value)
 
 
-def of_span(topology: Topology, span: Span) -> Facts:
-    """Ends, rate, fibre, length, delay and whatever else is known about a span."""
+def of_span(topology: Topology, span: Span, names: Mapping[str, str]) -> Facts:
+    """Ends, rate, fibre, length, delay and whatever else is known; names: the sites' by id."""
     told = {
         "span": span.id,
-        "between": f"{topology.site(span.a).name} and {topology.site(span.b).name}",
+        "between": f"{names[span.a]} and {names[span.b]}",
         "rate": rate_text(span.rate_gbps),
         "fibre": fibre_text(span.fibre.value),
         "length": f"{span_length_km(topology, span):,.0f} km",

@@ -17,6 +17,7 @@ from topologies.maps.land import flat_land, land_rings, share_on_land
 from topologies.maps.lines import (
     apart,
     around_others,
+    length_px,
     middle,
     moved_aside,
     parallel_offsets,
@@ -38,7 +39,9 @@ _ORIGIN_DEG = 1.0
 # Cable stations and branching units stand in the sea; half of a real network may be such.
 _LEAST_ON_LAND = 0.3
 _MOST_LETTERED = len(ascii_uppercase)
-ZOOMS = (0.4, 0.6, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0)
+# On shorter lines a letter would cover the symbols at the ends.
+_SHORTEST_LETTERED_PX = 34.0
+ZOOMS = (0.4, 0.6, 0.8, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0)
 _PRINTED_ZOOM = (1.0,)
 _KIND_SIZES = {
     SiteKind.CAMPUS: 1.35, SiteKind.CLOUD: 1.25, SiteKind.METRO: 1.0,
@@ -89,7 +92,7 @@ def make_scene(topology: Topology, options: MapOptions | None = None) -> Scene:
         title=topology.name,
         width=sheet.width,
         height=sheet.height,
-        graticule=tuple(_graticule(sheet)),
+        graticule=tuple(_graticule(sheet, _around_px(sheet, options))),
         land=tuple(_land(sheet, places, options)),
         spans=spans,
         sites=sites,
@@ -147,6 +150,7 @@ def _spans(
     widths = _widths(topology, density)
     offsets = parallel_offsets([(s.a, s.b) for s in topology.spans], widths, 1.6 + density)
     marks = np.array([(site.x, site.y) for site in sites])
+    names = {site.id: site.name for site in sites}
     rooms_px = np.array([site.radius + 2 for site in sites])
     for span, way, width, offset in zip(topology.spans, ways, widths, offsets, strict=True):
         a, b = index[span.a], index[span.b]
@@ -165,7 +169,7 @@ def _spans(
             rate_gbps=span.rate_gbps,
             subsea=span.transceiver is Transceiver.SUBSEA,
             conduits=span.conduits,
-            facts=facts.of_span(topology, span),
+            facts=facts.of_span(topology, span, names),
         )
 
 
@@ -185,7 +189,8 @@ def _conduits(topology: Topology, spans: Sequence[SpanLine]) -> Iterator[Conduit
         ids = tuple(span.id for span in members)
         # A letter's place differs from conduit to conduit: a span may lie in several.
         share = 0.5 + 0.09 * (number % 3 - 1)
-        badges = tuple(middle(lines[i], share) for i in ids) if lettered else ()
+        long = [lines[i] for i in ids if length_px(lines[i]) > _SHORTEST_LETTERED_PX]
+        badges = tuple(middle(line, share) for line in long) if lettered else ()
         yield ConduitMark(name, ascii_uppercase[number] if lettered else "", ids, badges)
 
 
@@ -223,12 +228,11 @@ def _land(sheet: _Sheet, places: Points, options: MapOptions) -> Iterator[Points
     if options.land is None and not _on_the_globe(rings, places):
         return
     size = np.array([sheet.width, sheet.height])
-    # A page's window may be wider or taller than the map.
-    around = size * (0.6 if options.interactive else 0.01)
+    around = _around_px(sheet, options)
     low = (-around - sheet.shift) / sheet.px_per_rad
     high = (size + around - sheet.shift) / sheet.px_per_rad
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    finest_px = 0.3 if options.interactive else 1.1
+    finest_px = 0.3 if options.interactive else 1.4
     for ring in flat_land(rings, sheet.projection, box):
         thinned = _thinned(ring * sheet.px_per_rad + sheet.shift, finest_px)
         if len(thinned) > 3 and np.ptp(thinned, axis=0).max() > 2.5 * finest_px:
@@ -251,7 +255,12 @@ def _thinned(ring: Points, finest_px: float) -> Points:
     return np.asarray(ring[kept])
 
 
-def _graticule(sheet: _Sheet) -> Iterator[Points]:
+def _around_px(sheet: _Sheet, options: MapOptions) -> float:
+    """How far the background goes on outside the map: a page's window has another shape."""
+    return 0.8 * max(sheet.width, sheet.height) if options.interactive else 8.0
+
+
+def _graticule(sheet: _Sheet, around_px: float) -> Iterator[Points]:
     """Meridians and parallels, as dense as leaves about six across the map."""
     across_deg = math.degrees(sheet.width / sheet.px_per_rad)
     fitting = [step for step in _GRATICULE_DEG if across_deg / step >= 4]
@@ -262,13 +271,13 @@ def _graticule(sheet: _Sheet) -> Iterator[Points]:
     meridians = (np.column_stack((np.full_like(lats, m), lats)) for m in range(-180, 180, step))
     parallels = (np.column_stack((lons, np.full_like(lons, p))) for p in range(-75, 76, step))
     for line in (*meridians, *parallels):
-        yield from _visible(sheet.px(line), sheet)
+        yield from _visible(sheet.px(line), sheet, around_px + 60)
 
 
-def _visible(line: Points, sheet: _Sheet) -> Iterator[Points]:
+def _visible(line: Points, sheet: _Sheet, around_px: float) -> Iterator[Points]:
     """The runs of a line that are on the map and do not jump across it."""
     size = np.array([sheet.width, sheet.height])
-    on_map = np.all((line > -60) & (line < size + 60), axis=1)
+    on_map = np.all((line > -around_px) & (line < size + around_px), axis=1)
     jumps = np.append(False, np.linalg.norm(np.diff(line, axis=0), axis=1) > 120)
     starts = np.flatnonzero(np.append(False, on_map[1:] != on_map[:-1]) | jumps)
     for run, visible in zip(np.split(line, starts), np.split(on_map, starts), strict=True):

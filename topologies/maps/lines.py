@@ -86,8 +86,8 @@ def around_others(
     chord = line[-1] - line[0]
     length = float(np.linalg.norm(chord)) or 1.0
     normal = np.array([-chord[1], chord[0]]) / length
-    # Widest where the first mark is in the way, so that a small bow is enough.
-    peak = np.clip(hits[0], 0.1, 0.9)
+    # Widest where marks are in the way, so that a small bow is enough.
+    peak = np.clip((hits[0] + hits[-1]) / 2, 0.1, 0.9)
     share = np.linspace(0, 1, len(line)) ** (np.log(0.5) / np.log(peak))
     shape = np.sin(np.pi * share)[:, None] * normal
     bows = [sign * min(bow, _MOST_BOW * length) for bow in _BOWS_PX for sign in (1, -1)]
@@ -108,6 +108,11 @@ def sampled(line: Points, step_px: float = 4.0) -> Points:
     return np.column_stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)])
 
 
+def length_px(line: Points) -> float:
+    """How long a line is."""
+    return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
+
+
 def middle(line: Points, share: float = 0.5) -> tuple[float, float]:
     """The point at a share of the line's length."""
     points = sampled(line, 2.0)
@@ -116,7 +121,7 @@ def middle(line: Points, share: float = 0.5) -> tuple[float, float]:
 
 
 def _finer(line: Points) -> Points:
-    return sampled(line, max(2.0, float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum()) / 24))
+    return sampled(line, max(2.0, length_px(line) / 24))
 
 
 def _normals(line: Points) -> Points:
