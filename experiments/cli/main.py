@@ -17,6 +17,8 @@ COMMANDS = {
     "list": ("experiments.cli.listing:list_", "List scenarios, topologies and policies."),
     "topology": ("experiments.cli.topology:topology", "Show a topology, or write it to a file."),
     "schema": ("experiments.cli.topology:schema", "The JSON Schema of scenarios or topologies."),
+    "lint": ("experiments.cli.lint:lint_", "Warn of what is likely wrong with a topology."),
+    "map": ("experiments.cli.map:map_", "Draw a topology as a map: SVG, PNG, PDF, HTML."),
     "validate": ("experiments.cli.validate:validate", "Check a scenario or topology file."),
     "shell": ("experiments.cli.shell:shell", "The Mininet prompt on a built network."),
     "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),
