@@ -22,7 +22,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 @settings(max_examples=20, deadline=None)
-@given(topologies())
+@given(topologies(most_sites=30))
 def test_any_topology_survives_being_written(topology: Topology) -> None:
     for form in ("yaml", "json"):
         assert topology_from(parse_document("t", topology_text(topology, form))) == topology

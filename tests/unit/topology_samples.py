@@ -49,9 +49,9 @@ def with_fabric(**fabric: Any) -> dict[str, Any]:
 
 
 @st.composite
-def topologies(draw: st.DrawFn) -> Topology:
-    """Any connected network of up to 300 sites with hosts and parallel spans."""
-    size = draw(st.integers(1, 300))
+def topologies(draw: st.DrawFn, most_sites: int = 300) -> Topology:
+    """Any connected network with hosts and parallel spans."""
+    size = draw(st.integers(1, most_sites))
     site = {"kind": "pop", "lat_deg": 0.0, "lon_deg": 0.0}
     counts = draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))
     sites = [
