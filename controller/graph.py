@@ -1,139 +1,239 @@
 """The plan as a graph, and its shortest paths.
 
 Every switch must agree on what the shortest path is, so there is exactly one
-between any two sites: the least delay, then the fewest spans, then a fixed
-preference among spans. That preference gives each span its own power of two,
-so no two different paths weigh the same. A unique path is the same in both
-directions, and every part of a shortest path is a shortest path; repairs rely
-on both. networkx breaks ties by insertion order and has neither property.
+between any two: the least delay, then the fewest spans, then a fixed preference
+among spans. A path's cost is one integer that says all three:
+
+    delay in ns | number of spans | a bit for each span of the path
+
+The bits make the costs of any two paths differ, and they make the cost tell which
+spans the path uses: `cost & spans` is zero exactly if it avoids them. A unique
+path is the same in both directions, and every part of a shortest path is one;
+repairs rely on both. networkx breaks ties by insertion order and has neither.
+
+Nodes of the graph are switches, here called by their index in the plan. A set of
+spans is an integer too, one bit for each.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
-from topologies.plan import NetworkPlan
+from topologies.plan import NetworkPlan, PlannedSpan
 
-Spans = frozenset[int]
-NO_SPANS: Spans = frozenset()
+Spans = int
+"""A set of spans: the sum of their bits (`Graph.bits`)."""
+NO_SPANS: Spans = 0
 _HOP_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Shortest paths between one site, the root, and all others, by index.
+    """Shortest paths between one switch, the root, and all others, by index.
 
-    parent: the next site towards the root, -1 at the root and where no path leads.
-    via: the span to that site, -1 likewise.
-    order: the sites that a path reaches, nearest first.
+    parent: the next switch towards the root, -1 at the root and where no path leads.
+    via: the span to that switch, -1 likewise.
+    branch: the first span of the path, seen from the root, -1 likewise.
+    cost: of the whole path (see the module); the graph's `unreachable` where there is none.
     """
 
     root: int
-    parent: Sequence[int]
-    via: Sequence[int]
-    order: Sequence[int]
+    parent: list[int]
+    via: list[int]
+    branch: list[int]
+    cost: list[int]
 
     def reaches(self, site: int) -> bool:
-        """Whether a path leads from a site to the root."""
+        """Whether a path leads from a switch to the root."""
         return site == self.root or self.via[site] >= 0
 
     def walk(self, site: int) -> Iterator[tuple[int, int]]:
-        """(site, span taken from there) along the path from `site` to the root."""
+        """(switch, span taken from there) along the path from `site` to the root."""
         while site != self.root:
             yield site, self.via[site]
             site = self.parent[site]
 
-    def avoiding(self, spans: Collection[int]) -> list[bool]:
-        """For each site, whether its path to the root exists and uses none of `spans`."""
-        clean = [False] * len(self.via)
-        clean[self.root] = True
-        for site in self.order[1:]:
-            clean[site] = clean[self.parent[site]] and self.via[site] not in spans
-        return clean
+
+Step = tuple[int, int, int, int]
+"""The last step of a path from a root: (cost of the path, its end, the switch before, the span)."""
 
 
 class Graph:
-    """Sites and spans of a plan by index; the plan's order gives the indexes."""
+    """Switches and spans of a plan by index; the plan's order gives the indexes."""
 
     def __init__(self, plan: NetworkPlan) -> None:
         self.sites = tuple(switch.name for switch in plan.switches)
         self.site_index = {site: index for index, site in enumerate(self.sites)}
         self.spans = plan.spans
         self.span_index = {span.id: index for index, span in enumerate(plan.spans)}
-        self.delay_ns = tuple(round(span.delay_us * 1000) for span in plan.spans)
-        self.arcs = self._arcs()
-        self._in_conduit = _conduits(plan)
+        self.delay_ns = tuple(round(_metric_us(span) * 1000) for span in plan.spans)
+        hop, shift = 1 << len(self.spans), len(self.spans) + _HOP_BITS
+        self._delay_shift = shift
+        self.bits = _bits(plan)
+        self.arcs = self._arcs(hop)
+        # Dearer than any path, and «uses» every span.
+        longest = max(self.delay_ns, default=0).bit_length() + _HOP_BITS
+        self.unreachable: int = (1 << shift + longest) - 1
+        self.at_site: tuple[Spans, ...] = tuple(
+            sum(self.bits[span] for _, _, span in arcs) for arcs in self.arcs
+        )
+        self._in_conduit = self._conduits()
 
     def other_end(self, span: int, site: int) -> int:
-        """The site at the other end of a span."""
+        """The switch at the other end of a span."""
         return self.site_index[self.spans[span].other_end(self.sites[site])]
+
+    def set_of(self, spans: Iterable[int]) -> Spans:
+        """Some spans, by index, as one set."""
+        return sum(self.bits[span] for span in set(spans))
 
     def risk_groups(self, span: int) -> list[Spans]:
         """The spans that may fail together with one, by conduit, itself included."""
         return [self._in_conduit[conduit] for conduit in self.spans[span].conduits]
 
-    def tree(self, root: int, without: Spans = NO_SPANS) -> Tree:
-        """Dijkstra's algorithm from one site, in the graph without some spans."""
-        size = len(self.sites)
-        parent, via, order = [-1] * size, [-1] * size, []
-        best: list[int | None] = [None] * size
-        settled = [False] * size
-        best[root] = 0
-        queue = [(0, root)]
-        while queue:
-            distance, site = heapq.heappop(queue)
-            if settled[site]:
-                continue
-            settled[site] = True
-            order.append(site)
-            for weight, head, span in self.arcs[site]:
-                if settled[head] or span in without:
-                    continue
-                farther = distance + weight
-                known = best[head]
-                if known is None or farther < known:
-                    best[head], parent[head], via[head] = farther, site, span
-                    heapq.heappush(queue, (farther, head))
-        return Tree(root, parent, via, order)
+    def delay_of(self, cost: int) -> int:
+        """The one-way delay in ns that a path's cost tells."""
+        return cost >> self._delay_shift
 
-    def _arcs(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
-        by_id = sorted(range(len(self.spans)), key=lambda index: self.spans[index].id)
-        hop = 1 << len(self.spans)
-        delay_shift = len(self.spans) + _HOP_BITS
+    def tree(self, root: int, without: Spans = NO_SPANS) -> Tree:
+        """Dijkstra's algorithm from one switch, in the graph without some spans."""
+        size = len(self.sites)
+        nothing = [-1] * size
+        costs = [self.unreachable] * size
+        tree = Tree(root, nothing, nothing.copy(), nothing.copy(), costs)
+        tree.cost[root] = 0
+        first = [arc for arc in self.arcs[root] if not arc[0] & without]
+        queue = [(cost, head, root, span) for cost, head, span in first]
+        for step in self._settled(queue, set(range(size)) - {root}, without).values():
+            _take(tree, step)
+        return tree
+
+    def pruned(self, tree: Tree, gone: Spans) -> Tree:
+        """The tree after some spans have gone; the same object if it used none of them."""
+        steps, lost = self.detours(tree, gone)
+        if not lost:
+            return tree
+        lists = (tree.parent.copy(), tree.via.copy(), tree.branch.copy(), tree.cost.copy())
+        changed = Tree(tree.root, *lists)
+        for site in lost:
+            _cut_off(changed, site, self.unreachable)
+        for step in steps.values():
+            _take(changed, step)
+        return changed
+
+    def detours(
+        self, tree: Tree, gone: Spans, wanted: Collection[int] | None = None
+    ) -> tuple[dict[int, Step], set[int]]:
+        """The new last steps by switch, nearest first, and the switches that needed one.
+
+        Only switches whose path used a span that is gone are looked at (Ramalingam and
+        Reps, «An incremental algorithm for a generalization of the shortest-path
+        problem», 1996). gone: all spans that are not there, those that the tree knew of
+        included. wanted: nothing beyond these is needed.
+        """
+        cost = tree.cost
+        none = self.unreachable
+        lost = {site for site, whole in enumerate(cost) if whole & gone and whole != none}
+        queue = [
+            (cost[neighbour] + weight, site, neighbour, span)
+            for site in lost
+            for weight, neighbour, span in self.arcs[site]
+            if neighbour not in lost and not weight & gone and cost[neighbour] != none
+        ]
+        return self._settled(queue, lost.copy(), gone, wanted), lost
+
+    def _settled(
+        self,
+        queue: list[Step],
+        waiting: set[int],
+        gone: Spans,
+        wanted: Collection[int] | None = None,
+    ) -> dict[int, Step]:
+        """Dijkstra's loop, from the first steps in `queue` to all that are `waiting`."""
+        arcs, push, pop = self.arcs, heapq.heappush, heapq.heappop
+        heapq.heapify(queue)
+        steps: dict[int, Step] = {}
+        missing = waiting if wanted is None else waiting.intersection(wanted)
+        while queue and missing:
+            step = pop(queue)
+            cost, site, _, _ = step
+            if site in steps:
+                continue
+            waiting.discard(site)
+            missing.discard(site)
+            steps[site] = step
+            for weight, head, span in arcs[site]:
+                if head in waiting and not weight & gone:
+                    push(queue, (cost + weight, head, site, span))
+        return steps
+
+    def _arcs(self, hop: int) -> tuple[tuple[tuple[int, int, int], ...], ...]:
         arcs: list[list[tuple[int, int, int]]] = [[] for _ in self.sites]
-        for rank, index in enumerate(by_id):
-            span = self.spans[index]
-            weight = (self.delay_ns[index] << delay_shift) + hop + (1 << rank)
+        for index, span in enumerate(self.spans):
+            weight = (self.delay_ns[index] << self._delay_shift) + hop + self.bits[index]
             a, b = self.site_index[span.a.switch], self.site_index[span.b.switch]
             arcs[a].append((weight, b, index))
             arcs[b].append((weight, a, index))
         return tuple(tuple(sorted(site_arcs)) for site_arcs in arcs)
 
+    def _conduits(self) -> dict[str, Spans]:
+        members: dict[str, Spans] = {}
+        for index, span in enumerate(self.spans):
+            for conduit in span.conduits:
+                members[conduit] = members.get(conduit, NO_SPANS) | self.bits[index]
+        return members
 
-@dataclass(frozen=True)
+
 class Routes:
-    """The shortest paths in a graph without the spans that are known to have failed."""
+    """The shortest paths in a graph without the spans that are known to have failed.
 
-    graph: Graph
-    failed: Spans = NO_SPANS
-    _trees: dict[int, Tree] = field(default_factory=dict, compare=False, repr=False)
+    Trees are computed when they are first asked for; with `base`, the routes before
+    the failure, only what the failure changed is.
+    """
+
+    def __init__(self, graph: Graph, failed: Spans = NO_SPANS, base: Routes | None = None) -> None:
+        self.graph = graph
+        self.failed = failed
+        self._base = base
+        self._trees: list[Tree | None] = [None] * len(graph.sites)
 
     def tree(self, root: int) -> Tree:
-        """The paths to and from one site; computed once."""
-        if root not in self._trees:
-            self._trees[root] = self.graph.tree(root, self.failed)
-        return self._trees[root]
+        """The paths to and from one switch."""
+        known = self._trees[root]
+        if known is None:
+            known = self._trees[root] = self._computed(root)
+        return known
+
+    def _computed(self, root: int) -> Tree:
+        if self._base is None:
+            return self.graph.tree(root, self.failed)
+        return self.graph.pruned(self._base.tree(root), self.failed)
 
     def delay_ns(self, site: int, root: int) -> int:
-        """One-way delay of the path between two sites that are connected."""
-        return sum(self.graph.delay_ns[span] for _, span in self.tree(root).walk(site))
+        """One-way delay of the path between two switches that are connected."""
+        return self.graph.delay_of(self.tree(root).cost[site])
 
 
-def _conduits(plan: NetworkPlan) -> dict[str, Spans]:
-    members: dict[str, set[int]] = {}
-    for index, span in enumerate(plan.spans):
-        for conduit in span.conduits:
-            members.setdefault(conduit, set()).add(index)
-    return {conduit: frozenset(spans) for conduit, spans in members.items()}
+def _take(tree: Tree, step: Step) -> None:
+    cost, site, parent, via = step
+    tree.parent[site], tree.via[site], tree.cost[site] = parent, via, cost
+    tree.branch[site] = via if parent == tree.root else tree.branch[parent]
+
+
+def _cut_off(tree: Tree, site: int, unreachable: int) -> None:
+    tree.parent[site] = tree.via[site] = tree.branch[site] = -1
+    tree.cost[site] = unreachable
+
+
+def _metric_us(span: PlannedSpan) -> float:
+    """A path must be the best one both ways: of two different delays the mean counts."""
+    back_us = span.delay_us if span.delay_back_us is None else span.delay_back_us
+    return (span.delay_us + back_us) / 2
+
+
+def _bits(plan: NetworkPlan) -> tuple[Spans, ...]:
+    """A bit for each span; the order of their ids decides between paths that tie."""
+    ranks = {span.id: rank for rank, span in enumerate(sorted(plan.spans, key=lambda s: s.id))}
+    return tuple(1 << ranks[span.id] for span in plan.spans)

@@ -18,6 +18,8 @@ SPAN_BASE = 16_000
 
 0 to 15 are reserved (RFC 3032); a label has 20 bits, so half a million spans have room.
 """
+PATH_BASE = 1 << 18
+"""The labels of whole paths, numbered from here; there is room for as many again."""
 MOST_LABELS = 3
 """Open vSwitch parses and pushes no more than three."""
 

@@ -7,7 +7,7 @@ that avoids the spans that may have failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from controller.graph import Routes, Spans
@@ -24,113 +24,99 @@ class Segment:
     target: int
 
 
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A way around a failure: out over a span, along segments, and on without labels.
+
+    exit_span: the span to leave by. segments: outermost first; may be empty.
+    release: the switch from which plain forwarding is safe.
+    """
+
+    exit_span: int
+    segments: tuple[Segment, ...]
+    release: int
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """The forwarding before the failure, and the spans that may have failed."""
 
     routes: Routes
     avoided: Spans
-    _safe: dict[int, list[bool]] = field(default_factory=dict, compare=False, repr=False)
+    _from: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)
 
-    def safe_from(self, site: int) -> list[bool]:
-        """For each other site, whether the shortest path between the two avoids the spans.
+    def cost(self, start: int, end: int) -> int:
+        """The cost of the shortest path between two switches, safe or not."""
+        known = self._from.get(start)
+        if known is None:
+            known = self._from[start] = self.routes.tree(start).cost
+        return known[end]
 
-        The paths are the same both ways, so one tree answers for all.
+    def safe(self, start: int, end: int) -> bool:
+        """Whether the shortest path between two switches exists and avoids the spans."""
+        return not self.cost(start, end) & self.avoided
+
+    def extended(self, steering: Steering, end: int, parent: int, span: int) -> Steering:
+        """The steering for a path that goes on from `parent` over a span to `end`.
+
+        The fewest segments: any part of a stretch that one label covers is covered by one
+        label too, so the greedy choice, to steer only where plain forwarding is not safe,
+        is the best one.
         """
-        if site not in self._safe:
-            self._safe[site] = self.routes.tree(site).avoiding(self.avoided)
-        return self._safe[site]
+        if self.safe(steering.release, end):
+            return steering
+        segment = Segment(steering.release, parent, span, end)
+        return Steering(steering.exit_span, (*steering.segments, segment), end)
 
 
-def greedy_segments(
-    surroundings: Surroundings, path: Sequence[int], spans: Sequence[int]
-) -> tuple[Segment, ...]:
-    """The fewest segments that lead along `path`; `spans` are the spans between its sites.
-
-    Behind the last one plain forwarding is safe. The greedy choice is the best one:
-    any part of a stretch that one label covers is covered by one label too.
-    """
-    segments: list[Segment] = []
-    at, last = 0, len(path) - 1
-    while True:
-        safe = surroundings.safe_from(path[at])
-        if safe[path[last]]:
-            return tuple(segments)
-        farthest = at
-        while safe[path[farthest + 1]]:
-            farthest += 1
-        segments.append(Segment(path[at], path[farthest], spans[farthest], path[farthest + 1]))
-        at = farthest + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Steering:
-    """A way that needs few enough labels, with what it costs."""
-
-    delay_ns: int
-    exit_span: int
-    segments: tuple[Segment, ...]
-    release: int
-
-
-def cheapest_steering(surroundings: Surroundings, site: int, destination: int) -> Steering | None:
-    """The way of least delay that at most three labels can describe, None if there is none.
+class SteeredWays:
+    """The ways from one switch that at most three labels can describe, cheapest first.
 
     Needed seldom: where the shortest path around the failure takes more labels.
     """
-    candidates: list[Steering] = []
-    layer = _exits(surroundings, site)
-    for labels in range(MOST_LABELS + 1):
-        for at, steering in layer.items():
-            if surroundings.safe_from(at)[destination]:
-                rest_ns = surroundings.routes.delay_ns(destination, at)
-                candidates.append(_longer(steering, rest_ns, ()))
-        if labels < MOST_LABELS:
-            layer = _extended(surroundings, layer)
-    return min(candidates, key=_preference, default=None)
 
+    def __init__(self, surroundings: Surroundings, site: int) -> None:
+        self._surroundings = surroundings
+        self._graph = surroundings.routes.graph
+        self._gone = surroundings.avoided | surroundings.routes.failed
+        layer = dict(self._exits(site))
+        self._layers = [layer]
+        for _ in range(MOST_LABELS):
+            layer = self._longer(layer)
+            self._layers.append(layer)
 
-def _exits(surroundings: Surroundings, site: int) -> dict[int, Steering]:
-    graph = surroundings.routes.graph
-    exits: dict[int, Steering] = {}
-    for span, head in _usable(surroundings, site):
-        _keep(exits, Steering(graph.delay_ns[span], span, (), head))
-    return exits
+    def cheapest(self, destination: int) -> Steering | None:
+        """The way of least delay, then of fewest labels; None if three labels reach nowhere."""
+        best: tuple[int, Steering] | None = None
+        for layer in self._layers:
+            for at, (cost, steering) in layer.items():
+                if self._surroundings.safe(at, destination):
+                    whole = cost + self._surroundings.cost(at, destination)
+                    if best is None or whole < best[0]:
+                        best = whole, steering
+        return None if best is None else best[1]
 
+    def _exits(self, site: int) -> Iterator[tuple[int, tuple[int, Steering]]]:
+        for weight, head, span in reversed(self._graph.arcs[site]):
+            if not weight & self._gone:
+                yield head, (weight, Steering(span, (), head))
 
-def _extended(surroundings: Surroundings, layer: dict[int, Steering]) -> dict[int, Steering]:
-    routes = surroundings.routes
-    longer: dict[int, Steering] = {}
-    for at, steering in layer.items():
-        safe = surroundings.safe_from(at)
-        for edge in (site for site in routes.tree(at).order if safe[site]):
-            reached_ns = routes.delay_ns(edge, at)
-            for span, head in _usable(surroundings, edge):
-                delay_ns = reached_ns + routes.graph.delay_ns[span]
-                _keep(longer, _longer(steering, delay_ns, (Segment(at, edge, span, head),)))
-    return longer
-
-
-def _usable(surroundings: Surroundings, site: int) -> Iterator[tuple[int, int]]:
-    gone = surroundings.avoided | surroundings.routes.failed
-    for _, head, span in surroundings.routes.graph.arcs[site]:
-        if span not in gone:
-            yield span, head
-
-
-def _longer(steering: Steering, delay_ns: int, segments: tuple[Segment, ...]) -> Steering:
-    release = segments[-1].target if segments else steering.release
-    return Steering(
-        steering.delay_ns + delay_ns, steering.exit_span, steering.segments + segments, release
-    )
-
-
-def _keep(layer: dict[int, Steering], steering: Steering) -> None:
-    known = layer.get(steering.release)
-    if known is None or _preference(steering) < _preference(known):
-        layer[steering.release] = steering
-
-
-def _preference(steering: Steering) -> tuple[int, int, int, tuple[tuple[int, int], ...]]:
-    ways = tuple((segment.edge, segment.span) for segment in steering.segments)
-    return steering.delay_ns, len(steering.segments), steering.exit_span, ways
+    def _longer(self, layer: dict[int, tuple[int, Steering]]) -> dict[int, tuple[int, Steering]]:
+        """One label more. What fewer labels reach as cheaply is left out."""
+        best: dict[int, int] = {}
+        for shorter in self._layers:
+            for at, (cost, _) in shorter.items():
+                best[at] = min(cost, best.get(at, cost))
+        longer: dict[int, tuple[int, Steering]] = {}
+        for at, (cost, steering) in layer.items():
+            for edge in range(len(self._graph.sites)):
+                if not self._surroundings.safe(at, edge):
+                    continue
+                reached = cost + self._surroundings.cost(at, edge)
+                for weight, head, span in self._graph.arcs[edge]:
+                    whole = reached + weight
+                    if not weight & self._gone and whole < best.get(head, whole + 1):
+                        segments = (*steering.segments, Segment(at, edge, span, head))
+                        longer[head] = whole, Steering(steering.exit_span, segments, head)
+                        best[head] = whole
+        return longer

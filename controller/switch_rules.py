@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Self
 
 from controller.graph import Graph
 from controller.labels import span_label
@@ -29,7 +30,7 @@ from controller.rules import (
     Table,
     ToGroup,
 )
-from controller.steering import Segment
+from controller.steering import Steering
 from topologies.plan import GATEWAY_MAC, NetworkPlan, site_prefix
 
 # Marks a packet that was repaired once: it is not repaired again, so nothing loops.
@@ -39,14 +40,8 @@ _MISS, _PREFIX, _REPAIRED_PREFIX, _HOST = 0, 100, 200, 300
 _STEERED, _NOT_STEERED = 200, 100
 _CHAIN_BIT = 1 << 31
 _HASH_BITS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class RepairedWay:
-    """The span to leave by and the segments from its far end, outermost first."""
-
-    exit_span: int
-    segments: tuple[Segment, ...]
+# Many switches have rules for the same packets; one object for all saves time and room.
+_SHARED_KEYS = 1 << 16
 
 
 class RuleWriter:
@@ -66,46 +61,96 @@ class RuleWriter:
         }
         self._write_fixed()
 
-    def finished(self) -> SwitchRules:
-        """All the rules of the switch."""
-        return SwitchRules(self._flows, self._groups)
+    def copy(self) -> Self:
+        """Another writer of the same switch that goes on from here."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._flows = self._flows.copy()
+        twin._groups = self._groups.copy()
+        twin._numbers = self._numbers.copy()
+        return twin
 
-    def forward(self, destination: int, span: int, way: RepairedWay | None) -> None:
-        """Plain packets for a site go over a span, or the repaired way when its port is dead."""
-        match = Match(eth_type=ETH_IPV4, eth_dst=GATEWAY_MAC, ipv4_dst=self._prefix_of(destination))
-        actions: tuple[Action, ...] = (DecrementTtl(), Output(self._port(span)))
-        if way is not None:
+    def finished(self) -> SwitchRules:
+        """All the rules of the switch, with the groups that they lead to."""
+        used: dict[int, Group] = {}
+        flow_actions = (action for flow in self._flows.values() for action in flow.actions[-1:])
+        waiting = [action.group for action in flow_actions if isinstance(action, ToGroup)]
+        while waiting:
+            number = waiting.pop()
+            if number not in used:
+                used[number] = self._groups[number]
+                waiting += used[number].hands_over_to()
+        return SwitchRules(self._flows.copy(), dict(sorted(used.items())))
+
+    def forward(self, destination: int, span: int, repair: Steering | None) -> None:
+        """Plain packets for a switch go over a span, or the repaired way when its port is dead."""
+        actions: tuple[Action, ...] = _over(self._port(span))
+        if repair is not None:
             # A repair may lead back to where the packet came from (on a ring it always does).
-            actions = (DecrementTtl(), ForgetPort(), ToGroup(self._failover(span, way)))
-        self._add(Table.ADDRESSES, _PREFIX, match, actions)
+            actions = (DecrementTtl(), ForgetPort(), ToGroup(self._failover(span, repair)))
+        self._put(_plain_key(self._dpid(destination)), actions)
+
+    def drop_forward(self, destination: int) -> None:
+        """Plain packets for a switch go nowhere."""
+        del self._flows[_plain_key(self._dpid(destination))]
 
     def forward_repaired(self, destination: int, span: int) -> None:
         """Packets that were repaired and have no label left go over a span, or nowhere."""
-        match = Match(
-            eth_type=ETH_IPV4, eth_dst=REPAIRED_MAC, ipv4_dst=self._prefix_of(destination)
-        )
-        actions = (DecrementTtl(), Output(self._port(span)))
-        self._add(Table.ADDRESSES, _REPAIRED_PREFIX, match, actions)
+        self._put(_repaired_key(self._dpid(destination)), _over(self._port(span)))
+
+    def drop_repaired(self, destination: int) -> None:
+        """Packets that were repaired, for a switch, go nowhere."""
+        del self._flows[_repaired_key(self._dpid(destination))]
 
     def lead_to_label(self, steered_span: int, edge: int, span: int) -> None:
         """Packets with the label of a span that leaves from `edge` go over another, towards it."""
-        label = span_label(self._graph, steered_span, edge)
-        actions = (DecrementLabelTtl(), Output(self._port(span)))
-        self._add(Table.LABELS, _STEERED, Match(eth_type=ETH_MPLS, mpls_label=label), actions)
+        self.lead_label(span_label(self._graph, steered_span, edge), span)
+
+    def drop_label(self, steered_span: int, edge: int) -> None:
+        """Packets with the label of a span that leaves from `edge` go nowhere."""
+        del self._flows[_label_key(span_label(self._graph, steered_span, edge))]
+
+    def lead_label(self, label: int, span: int) -> None:
+        """Packets with a label go over a span and keep it."""
+        self._put(_label_key(label), _labelled_over(self._port(span)))
 
     def leave_by_label(self, span: int) -> None:
         """Packets with the label of a span from here leave over it, without the label."""
         label = span_label(self._graph, span, self._site)
         for bottom, below in ((1, ETH_IPV4), (0, ETH_MPLS)):
-            match = Match(eth_type=ETH_MPLS, mpls_label=label, mpls_bos=bottom)
             actions = (PopLabel(below), Output(self._port(span)))
-            self._add(Table.LABELS, _STEERED, match, actions)
+            self._put(_label_key(label, bottom), actions)
+
+    def drop_end_of_label(self, span: int) -> None:
+        """Packets with the label of a span from here go nowhere."""
+        for bottom in (0, 1):
+            del self._flows[_label_key(span_label(self._graph, span, self._site), bottom)]
+
+    def end_label(self, label: int, span: int) -> None:
+        """Packets whose last label is this one leave over a span, without it."""
+        self._put(_label_key(label, 1), (PopLabel(ETH_IPV4), Output(self._port(span))))
+
+    def enter(self, destination: int, ways: Sequence[tuple[int, int | None]]) -> None:
+        """Plain packets for a switch take the first way whose port is live.
+
+        ways: the span to leave by, and the label to leave with, if any.
+        """
+        ports = [(self._port(span), label) for span, label in ways]
+        content = tuple(number for port, label in ports for number in (port, label or 0))
+        number = self._number(ports[0][0], content)
+        buckets = tuple(
+            Bucket(tuple(self._pushes([] if label is None else [label], port)), watch_port=port)
+            for port, label in ports
+        )
+        self._groups[number] = Group(number, GroupKind.FAST_FAILOVER, buckets)
+        self._put(_plain_key(self._dpid(destination)), (DecrementTtl(), ToGroup(number)))
 
     def _write_fixed(self) -> None:
         # Said explicitly: what a switch does by itself on a miss differs by version and setting.
         for table in Table:
-            self._add(table, _MISS, Match(), ())
-        self._add(Table.LABELS, _NOT_STEERED, Match(eth_type=ETH_IPV4), (), Table.ADDRESSES)
+            self._put(FlowKey(table, _MISS, Match()), ())
+        not_steered = FlowKey(Table.LABELS, _NOT_STEERED, Match(eth_type=ETH_IPV4))
+        self._put(not_steered, (), Table.ADDRESSES)
         for host in self._plan.hosts:
             if host.port.switch == self.switch.name:
                 match = Match(eth_type=ETH_IPV4, ipv4_dst=f"{host.ip}/32")
@@ -115,29 +160,22 @@ class RuleWriter:
                     SetField("eth_dst", host.mac),
                     Output(host.port.number),
                 )
-                self._add(Table.ADDRESSES, _HOST, match, actions)
+                self._put(FlowKey(Table.ADDRESSES, _HOST, match), actions)
 
-    def _add(
-        self,
-        table: Table,
-        priority: int,
-        match: Match,
-        actions: tuple[Action, ...],
-        goto: Table | None = None,
-    ) -> None:
-        key = FlowKey(table, priority, match)
+    def _put(self, key: FlowKey, actions: tuple[Action, ...], goto: Table | None = None) -> None:
         self._flows[key] = Flow(key, actions, goto)
 
-    def _failover(self, span: int, way: RepairedWay) -> int:
-        port, exit_port = self._port(span), self._port(way.exit_span)
-        labels = [span_label(self._graph, s.span, s.edge) for s in way.segments]
-        mark = SetField("eth_dst", REPAIRED_MAC)
-        buckets = (
-            Bucket((Output(port),), watch_port=port),
-            Bucket((mark, *self._pushes(labels, exit_port)), watch_port=exit_port),
-        )
+    def _failover(self, span: int, repair: Steering) -> int:
+        port, exit_port = self._port(span), self._port(repair.exit_span)
+        labels = [span_label(self._graph, s.span, s.edge) for s in repair.segments]
         number = self._number(port, (port, exit_port, *labels))
-        self._groups[number] = Group(number, GroupKind.FAST_FAILOVER, buckets)
+        if number not in self._groups:
+            mark = SetField("eth_dst", REPAIRED_MAC)
+            buckets = (
+                Bucket((Output(port),), watch_port=port),
+                Bucket((mark, *self._pushes(labels, exit_port)), watch_port=exit_port),
+            )
+            self._groups[number] = Group(number, GroupKind.FAST_FAILOVER, buckets)
         return number
 
     def _pushes(self, labels: list[int], port: int) -> Iterator[Action]:
@@ -174,5 +212,33 @@ class RuleWriter:
     def _port(self, span: int) -> int:
         return self._ports[span]
 
-    def _prefix_of(self, site: int) -> str:
-        return site_prefix(self._plan.switches[site].dpid)
+    def _dpid(self, site: int) -> int:
+        return self._plan.switches[site].dpid
+
+
+@lru_cache(_SHARED_KEYS)
+def _plain_key(dpid: int) -> FlowKey:
+    match = Match(eth_type=ETH_IPV4, eth_dst=GATEWAY_MAC, ipv4_dst=site_prefix(dpid))
+    return FlowKey(Table.ADDRESSES, _PREFIX, match)
+
+
+@lru_cache(_SHARED_KEYS)
+def _repaired_key(dpid: int) -> FlowKey:
+    match = Match(eth_type=ETH_IPV4, eth_dst=REPAIRED_MAC, ipv4_dst=site_prefix(dpid))
+    return FlowKey(Table.ADDRESSES, _REPAIRED_PREFIX, match)
+
+
+@lru_cache(_SHARED_KEYS)
+def _label_key(label: int, bottom: int | None = None) -> FlowKey:
+    match = Match(eth_type=ETH_MPLS, mpls_label=label, mpls_bos=bottom)
+    return FlowKey(Table.LABELS, _STEERED, match)
+
+
+@lru_cache(_SHARED_KEYS)
+def _over(port: int) -> tuple[Action, ...]:
+    return (DecrementTtl(), Output(port))
+
+
+@lru_cache(_SHARED_KEYS)
+def _labelled_over(port: int) -> tuple[Action, ...]:
+    return (DecrementLabelTtl(), Output(port))

@@ -170,7 +170,7 @@ def test_policies_are_chosen_by_name() -> None:
     assert policy_named("fast-reroute", "link").protection == "link"
     for name, protection, word in (
         ("fast-rerute", None, "did you mean 'fast-reroute'"),
-        ("fast-reroute", "node", "unknown protection 'node'"),
+        ("fast-reroute", "site", "unknown protection 'site'"),
         ("restoration", "link", "leave it out"),
     ):
         with pytest.raises(InputError, match=word):

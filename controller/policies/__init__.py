@@ -1,49 +1,39 @@
-"""How the network heals, by name. A new policy is one more entry here."""
+"""How the network heals, by name. A new policy is a file beside this one and an entry here.
+
+See docs/how-to/write-a-policy.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
+from controller.policies import (
+    fast_reroute,
+    none,
+    path_protection,
+    restoration,
+    spanning_tree,
+)
+from controller.policy import Policy
 from controller.repair import Protection
 from topologies.problems import InputError, Problem, unknown
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a policy makes the controller do.
-
-    protection: against what the switches themselves repair, without the controller.
-    restores: whether the controller computes new paths when a span fails or returns.
-    """
-
-    name: str
-    summary: str
-    protection: Protection
-    restores: bool
-
+__all__ = ["CHOOSABLE", "POLICIES", "Policy", "policy_named"]
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
-        policy.name: policy
-        for policy in (
-            Policy(
-                name="fast-reroute",
-                summary="each switch repairs by itself, along a path prepared beforehand",
-                protection=Protection.CONDUIT,
-                restores=False,
-            ),
-            Policy(
-                name="restoration",
-                summary="the controller hears of the failure, computes new paths and installs them",
-                protection=Protection.NONE,
-                restores=True,
-            ),
-        )
+        module.POLICY.name: module.POLICY
+        for module in (fast_reroute, restoration, path_protection, spanning_tree, none)
     }
 )
-CHOOSABLE = (Protection.CONDUIT, Protection.LINK)
+CHOOSABLE = (
+    Protection.NODE_AND_CONDUIT,
+    Protection.NODE,
+    Protection.CONDUIT,
+    Protection.LINK,
+)
 
 
 def policy_named(name: str, protection: str | None = None) -> Policy:
