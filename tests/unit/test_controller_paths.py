@@ -11,7 +11,7 @@ from controller.network import Network
 from controller.policies import policy_named
 from tests.unit.controller_plans import (
     Edge,
-    one_host_per_site,
+    one_host_per_switch,
     parts,
     plan_of,
     single_failures,
@@ -32,7 +32,7 @@ def test_the_ingress_switches_over_when_it_is_told_of_a_span(name: str) -> None:
     plan = PLANS[name]
     designer = Designer(plan)
     before = DataPlane(plan, designer.desired(POLICY).rules)
-    hosts = one_host_per_site(plan)
+    hosts = one_host_per_switch(plan)
     pairs = [(a, b) for a in hosts for b in hosts if a is not b]
     for failed in (f for f in single_failures(plan) if len(f) == 1):
         part = parts(plan, failed)
@@ -43,7 +43,7 @@ def test_the_ingress_switches_over_when_it_is_told_of_a_span(name: str) -> None:
             # Until it is told, it heals only what happens at its own port.
             hit_elsewhere = bool(failed & set(way.spans[1:]))
             assert (cut.outcome is Outcome.DELIVERED) == (not hit_elsewhere)
-            if part[source.site] == part[target.site]:
+            if part[source.port.switch] == part[target.port.switch]:
                 assert told.send(source, target, failed).outcome is Outcome.DELIVERED
 
 
