@@ -19,7 +19,7 @@ from topologies.load import load_topology
 from topologies.maps import MapOptions, Scene, Theme, make_scene, page_text, svg_text, write_map
 from topologies.maps.globe import Azimuthal, EqualEarth, choose_projection, great_circle
 from topologies.maps.labels import text_width_px
-from topologies.maps.land import clip, land_rings, share_on_land
+from topologies.maps.land import clip, flat_land, land_rings, share_on_land
 from topologies.physics import EARTH_RADIUS_KM, great_circle_km
 from topologies.spec import Topology
 
@@ -192,6 +192,12 @@ def test_land_is_where_it_is_and_not_under_planes() -> None:
     assert make_scene(load_topology("topozoo/AttMpls")).land
     assert not make_scene(load_topology("gabriel/25/0")).land
     assert not make_scene(load_topology("topozoo/AttMpls"), MapOptions(land=False)).land
+
+
+@pytest.mark.parametrize("meridian", [0.0, 11.3, -150.0, 179.9])
+def test_no_shore_runs_across_the_world(meridian: float) -> None:
+    rings = flat_land(land_rings(), EqualEarth(meridian), (-9, -9, 9, 9))
+    assert max(np.abs(np.diff(ring[:, 0])).max() for ring in rings) < 0.2  # of about 5.4
 
 
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=3, max_size=12))

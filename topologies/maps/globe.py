@@ -18,6 +18,8 @@ Points = NDArray[np.float64]
 
 # Beyond it an azimuthal map bends what people know too far.
 _WIDEST_AZIMUTHAL_DEG = 65.0
+# A point on the map's edge must not come out at the other edge.
+_ROUNDING_DEG = 1e-6
 _EQUAL_EARTH = (1.340264, -0.081106, 0.000893, 0.003796)
 
 
@@ -68,7 +70,7 @@ class EqualEarth:
         """Longitudes counted from the map's meridian, the two edges kept apart."""
         turned = lon_deg - self.lon_deg
         wrapped: NDArray[np.float64] = (turned + 180) % 360 - 180
-        return np.where(np.abs(turned) <= 180, turned, wrapped)
+        return np.where(np.abs(turned) <= 180 + _ROUNDING_DEG, turned, wrapped)
 
 
 def choose_projection(degrees: Points) -> Projection:
