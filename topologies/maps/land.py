@@ -28,19 +28,23 @@ Box = tuple[float, float, float, float]
 
 
 def land_rings() -> list[Points]:
-    """Every shore as a closed ring of longitudes and latitudes in degrees (first = last)."""
+    """Every shore as a closed ring of longitudes and latitudes in degrees (first = last).
+
+    A ring over the antimeridian goes on beyond ±180°; Antarctica's closes through the pole.
+    """
     packed = files("topologies.maps").joinpath(_FILE).read_bytes()
     atlas = json.loads(gzip.decompress(packed))
     scale, shift = (np.array(atlas["transform"][key]) for key in ("scale", "translate"))
     arcs = [np.cumsum(np.array(arc), axis=0) * scale + shift for arc in atlas["arcs"]]
-    return [_ring(arcs, indices) for indices in _rings_of(atlas["objects"]["land"])]
+    return [_unrolled(_ring(arcs, indices)) for indices in _rings_of(atlas["objects"]["land"])]
 
 
 def share_on_land(rings: Sequence[Points], degrees: Points) -> float:
     """Which share of places stands on land; a network drawn on a plane stands in the sea."""
     inside = np.zeros(len(degrees), dtype=bool)
     for ring in rings:
-        inside ^= _inside(ring, degrees)
+        for turn in (-360.0, 0.0, 360.0):
+            inside ^= _inside(ring, degrees + np.array([turn, 0.0]))
     return float(inside.mean())
 
 
@@ -77,6 +81,15 @@ def _ring(arcs: Sequence[Points], indices: Sequence[int]) -> Points:
     return np.vstack([parts[0], *(part[1:] for part in parts[1:])])
 
 
+def _unrolled(ring: Points) -> Points:
+    """A ring whose longitudes do not jump."""
+    lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
+    if abs(lon[-1] - lon[0]) > 180:
+        pole = 90.0 if lat.mean() > 0 else -90.0
+        lon, lat = np.append(lon, (lon[-1], lon[0], lon[0])), np.append(lat, (pole, pole, lat[0]))
+    return np.column_stack((lon, lat))
+
+
 def _inside(ring: Points, degrees: Points) -> NDArray[np.bool_]:
     """Which places a ring encloses: a ray to the east crosses it an odd number of times."""
     inside = np.zeros(len(degrees), dtype=bool)
@@ -110,7 +123,7 @@ def _antipode_on_land(rings: Sequence[Points], projection: Azimuthal) -> bool:
 
 def _turned(ring: Points, meridian_deg: float) -> Iterator[Points]:
     """A ring's parts inside the 360° around a meridian."""
-    for turn in (-360.0, 0.0, 360.0):
+    for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
         moved = ring + np.array([turn, 0.0])
         box = (meridian_deg - 180, -90.0, meridian_deg + 180, 90.0)
         if _touches(moved, box) and len(part := clip(moved, box)) > 2:

@@ -232,7 +232,7 @@ def _land(sheet: _Sheet, places: Points, options: MapOptions) -> Iterator[Points
     low = (-around - sheet.shift) / sheet.px_per_rad
     high = (size + around - sheet.shift) / sheet.px_per_rad
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    finest_px = 0.3 if options.interactive else 1.4
+    finest_px = 0.5 if options.interactive else 1.4
     for ring in flat_land(rings, sheet.projection, box):
         thinned = _thinned(ring * sheet.px_per_rad + sheet.shift, finest_px)
         if len(thinned) > 3 and np.ptp(thinned, axis=0).max() > 2.5 * finest_px:
@@ -257,7 +257,7 @@ def _thinned(ring: Points, finest_px: float) -> Points:
 
 def _around_px(sheet: _Sheet, options: MapOptions) -> float:
     """How far the background goes on outside the map: a page's window has another shape."""
-    return 0.8 * max(sheet.width, sheet.height) if options.interactive else 8.0
+    return 0.6 * max(sheet.width, sheet.height) if options.interactive else 8.0
 
 
 def _graticule(sheet: _Sheet, around_px: float) -> Iterator[Points]:
