@@ -198,7 +198,7 @@ def test_land_is_where_it_is_and_not_under_planes() -> None:
     assert not make_scene(load_topology("topozoo/AttMpls"), MapOptions(land=False)).land
 
 
-@pytest.mark.parametrize("meridian", [0.0, 11.3, -150.0, 179.9])
+@pytest.mark.parametrize("meridian", [11.3, -150.0])
 def test_a_world_map_has_as_much_land_as_the_world(meridian: float) -> None:
     areas = []
     for ring in flat_land(land_rings(), EqualEarth(meridian), (-9, -9, 9, 9)):

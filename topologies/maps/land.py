@@ -10,6 +10,7 @@ import gzip
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -27,7 +28,8 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 
-def land_rings() -> list[Points]:
+@cache
+def land_rings() -> tuple[Points, ...]:
     """Every shore as a closed ring of longitudes and latitudes in degrees (first = last).
 
     A ring over the antimeridian goes on beyond ±180°; Antarctica's closes through the pole.
@@ -36,15 +38,18 @@ def land_rings() -> list[Points]:
     atlas = json.loads(gzip.decompress(packed))
     scale, shift = (np.array(atlas["transform"][key]) for key in ("scale", "translate"))
     arcs = [np.cumsum(np.array(arc), axis=0) * scale + shift for arc in atlas["arcs"]]
-    return [_unrolled(_ring(arcs, indices)) for indices in _rings_of(atlas["objects"]["land"])]
+    indices = _rings_of(atlas["objects"]["land"])
+    return tuple(_unrolled(_ring(arcs, of_ring)) for of_ring in indices)
 
 
 def share_on_land(rings: Sequence[Points], degrees: Points) -> float:
     """Which share of places stands on land; a network drawn on a plane stands in the sea."""
     inside = np.zeros(len(degrees), dtype=bool)
+    low, high = degrees.min(axis=0), degrees.max(axis=0)
     for ring in rings:
         for turn in (-360.0, 0.0, 360.0):
-            inside ^= _inside(ring, degrees + np.array([turn, 0.0]))
+            if _touches(ring, (low[0] + turn, low[1], high[0] + turn, high[1])):
+                inside ^= _inside(ring, degrees + np.array([turn, 0.0]))
     return float(inside.mean())
 
 
