@@ -194,7 +194,8 @@ def test_land_is_where_it_is_and_not_under_planes() -> None:
     assert share_on_land(rings, places) == 1
     assert share_on_land(rings, np.array([[-27.0, 66.8], [0.0, 70.0], [0.0, -16.5]])) == 0
     assert make_scene(load_topology("topozoo/AttMpls")).land
-    assert not make_scene(load_topology("gabriel/25/0")).land
+    for plane in ("gabriel/25/0", "gabriel/500/0", "gabriel:300", "torus:6x6"):
+        assert not make_scene(load_topology(plane), MapOptions(labels=False)).land
     assert not make_scene(load_topology("topozoo/AttMpls"), MapOptions(land=False)).land
 
 

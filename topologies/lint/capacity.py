@@ -23,8 +23,8 @@ def sites_oversubscribed(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "FC301",
                 ("sites", index, "hosts"),
-                f"the hosts of {site.id} can send {hosts_gbps:,.6g} Gbit/s and its {len(spans)} "
-                f"spans carry {spans_gbps:,.6g}: {hosts_gbps / spans_gbps:.1f} to 1",
+                f"the hosts of {site.id} can send {hosts_gbps:,.6g} Gbit/s and its "
+                f"{len(spans)} span{'s carry' if len(spans) > 1 else ' carries'} {spans_gbps:,.6g}: {hosts_gbps / spans_gbps:.1f} to 1",
                 "leave it if they do not all send far at once; else add or widen spans",
             )
         if isinstance(site.fabric, LeafSpine):

@@ -35,7 +35,7 @@ _LEAST_HEIGHT_PX, _MOST_HEIGHT_PX = 300.0, 760.0
 # Below it Natural Earth's shores (1:50 million) would be off by what the map shows.
 _FINEST_LAND_KM_PER_PX = 0.25
 _MOST_LABELLED = 150
-_ORIGIN_DEG = 1.0
+_ORIGIN_DEG, _WIDEST_PLANE_DEG = 1.5, 60.0
 # Cable stations and branching units stand in the sea; half of a real network may be such.
 _LEAST_ON_LAND = 0.3
 _MOST_LETTERED = len(ascii_uppercase)
@@ -242,10 +242,12 @@ def _land(sheet: _Sheet, places: Points, options: MapOptions) -> Iterator[Points
 def _on_the_globe(rings: Sequence[Points], places: Points) -> bool:
     """Whether sites stand at real places, not on a plane that was laid down somewhere.
 
-    Generated graphs have their plane's origin at 0° N 0° E, in the Gulf of Guinea.
+    Generated graphs have their plane's corner or middle at 0° N 0° E, in the Gulf of Guinea.
     """
-    at_origin = np.abs(places.min(axis=0)).max() < _ORIGIN_DEG
-    return not at_origin and share_on_land(rings, places) > _LEAST_ON_LAND
+    low, high = places.min(axis=0), places.max(axis=0)
+    near_origin = min(np.abs(low).max(), np.abs(low + high).max() / 2) < _ORIGIN_DEG
+    on_a_plane = near_origin and (high - low).max() < _WIDEST_PLANE_DEG
+    return not on_a_plane and share_on_land(rings, places) > _LEAST_ON_LAND
 
 
 def _thinned(ring: Points, finest_px: float) -> Points:
