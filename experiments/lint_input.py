@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments.scenario_load import LoadedScenario, check_scenario, shipped_scenarios
 from topologies.files import Document, read_document
-from topologies.load import CATALOGUE, load_topology, topology_from
+from topologies.load import CATALOGUE, load_topology
 from topologies.problems import InputError, Locate, Location, dotted
 from topologies.spec import Topology
 
@@ -31,7 +31,7 @@ def read_lint_input(name: str) -> LintInput:
         return _topology(name, None)
     document = read_document(path)
     if not _is_scenario(document.data):
-        return LintInput(topology_from(document), document.locate)
+        return LintInput(load_topology(name), document.locate)
     loaded = check_scenario(document, path)
     inner = _topology(loaded.scenario.topology, path.parent)
     return LintInput(inner.topology, inner.locate, loaded)

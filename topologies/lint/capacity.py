@@ -20,11 +20,12 @@ def sites_oversubscribed(subject: Subject) -> Iterator[Finding]:
         spans = [span for spans in subject.neighbours[site.id].values() for span in spans]
         spans_gbps = sum(span.rate_gbps for span in spans)
         if spans and hosts_gbps > spans_gbps:
+            carry = f"{len(spans)} spans carry" if len(spans) > 1 else "one span carries"
             yield Finding(
                 "FC301",
                 ("sites", index, "hosts"),
-                f"the hosts of {site.id} can send {hosts_gbps:,.6g} Gbit/s and its "
-                f"{len(spans)} span{'s carry' if len(spans) > 1 else ' carries'} {spans_gbps:,.6g}: {hosts_gbps / spans_gbps:.1f} to 1",
+                f"the hosts of {site.id} can send {hosts_gbps:,.6g} Gbit/s and its {carry} "
+                f"{spans_gbps:,.6g}: {hosts_gbps / spans_gbps:.1f} to 1",
                 "leave it if they do not all send far at once; else add or widen spans",
             )
         if isinstance(site.fabric, LeafSpine):
