@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,15 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from topologies.problems import InputError, Location, Problem, dotted
+
+MOST_BYTES = 16_000_000
+# 65,535 switches with all their fields are fewer.
+_MOST_VALUES = 5_000_000
+# What the YAML reader lets out of its own innards for some texts that are no YAML.
+_READER_ERRORS = (
+    ValueError, TypeError, AttributeError, KeyError, IndexError, AssertionError,
+    NotImplementedError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +45,18 @@ def read_document(path: Path) -> Document:
     """
     name = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             [Problem(name, f"not a text file (byte {error.start} is not UTF-8)")]
         ) from None
     except OSError as error:
         raise InputError([Problem(name, f"cannot be read: {error.strerror}")]) from None
+    if len(content) > MOST_BYTES:
+        message = f"larger than {MOST_BYTES // 1_000_000} MB; no scenario or topology needs that"
+        raise InputError([Problem(name, message)])
     return parse_document(name, text)
 
 
@@ -56,11 +71,17 @@ def parse_document(name: str, text: str) -> Document:
         place = f"{name}:{mark.line + 1}" if mark else name
         reason = " ".join(str(error.problem).split())
         raise InputError([Problem(place, f"not valid YAML: {reason}")]) from None
-    except (YAMLError, ValueError) as error:
-        raise InputError([Problem(name, f"not valid YAML: {error}")]) from None
+    except RecursionError:
+        raise InputError([Problem(name, "not valid YAML: nested too deeply")]) from None
+    except (YAMLError, *_READER_ERRORS) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError([Problem(name, f"not valid YAML: {reason[:200]}")]) from None
     if not isinstance(data, Mapping):
         kind = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise InputError([Problem(name, f"must be a mapping of fields, not {kind}")])
+    if _unfolded_size(data) > _MOST_VALUES:
+        message = "its aliases (*name) unfold to too many values, or hold themselves"
+        raise InputError([Problem(name, f"{message}; write them out")])
     return Document(name, data)
 
 
@@ -88,3 +109,19 @@ def _line_of(data: Any, location: Location) -> int | None:
         else:
             break
     return line
+
+
+def _unfolded_size(data: Any) -> float:
+    """How many values `data` has with every alias written out; infinite if it holds itself."""
+    sizes: dict[int, float] = {}
+
+    def size(value: Any) -> float:
+        if not isinstance(value, CommentedMap | CommentedSeq):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = math.inf  # until it is known: what holds itself never ends
+            parts = value.values() if isinstance(value, CommentedMap) else value
+            sizes[id(value)] = 1 + sum(size(part) for part in parts)
+        return sizes[id(value)]
+
+    return size(data)

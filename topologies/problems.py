@@ -18,6 +18,7 @@ Location = tuple[str | int, ...]
 Locate = Callable[[Location], str]
 
 _SHOWN_CHARACTERS = 60
+_MOST_TOLD = 50
 # What the patterns of names allow, for people.
 PATTERNS_IN_WORDS = {
     r"^[a-z][a-z0-9-]{0,14}$": "1 to 15 of a-z, 0-9 and -, the first a letter",
@@ -47,7 +48,10 @@ class InputError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        told = [str(problem) for problem in self.problems[:_MOST_TOLD]]
+        if len(self.problems) > _MOST_TOLD:
+            told.append(f"… and {len(self.problems) - _MOST_TOLD} more problems")
+        super().__init__("\n".join(told))
 
 
 def dotted(location: Location) -> str:
