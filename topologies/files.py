@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from topologies.problems import InputError, Location, Problem, dotted
 
 MOST_BYTES = 16_000_000
 # 65,535 switches with all their fields are fewer.
+_DEEPEST = 300
+_BRACKETS = re.compile(r"[\[\]{}]")
 _MOST_VALUES = 5_000_000
 # What the YAML reader lets out of its own innards for some texts that are no YAML.
 _READER_ERRORS = (
@@ -57,11 +61,27 @@ def read_document(path: Path) -> Document:
     if len(content) > MOST_BYTES:
         message = f"larger than {MOST_BYTES // 1_000_000} MB; no scenario or topology needs that"
         raise InputError([Problem(name, message)])
+    if path.suffix.lower() == ".json":
+        _require_json(name, text)
     return parse_document(name, text)
+
+
+def _require_json(name: str, text: str) -> None:
+    try:
+        json.loads(text)
+    except RecursionError:
+        raise InputError([Problem(name, "not valid JSON: nested too deeply")]) from None
+    except json.JSONDecodeError as error:
+        place = f"{name}:{error.lineno}"
+        raise InputError([Problem(place, f"not valid JSON: {error.msg}")]) from None
+    except ValueError as error:
+        raise InputError([Problem(name, f"not valid JSON: {reason(error)}")]) from None
 
 
 def parse_document(name: str, text: str) -> Document:
     """As read_document, from a text; `name` stands for the file in messages."""
+    if _deepest_bracket(text) > _DEEPEST:
+        raise InputError([Problem(name, "not valid YAML: nested too deeply")])
     reader = YAML(typ="rt")
     reader.allow_duplicate_keys = False
     try:
@@ -69,13 +89,12 @@ def parse_document(name: str, text: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}" if mark else name
-        reason = " ".join(str(error.problem).split())
-        raise InputError([Problem(place, f"not valid YAML: {reason}")]) from None
+        told = " ".join(str(error.problem).split())
+        raise InputError([Problem(place, f"not valid YAML: {told}")]) from None
     except RecursionError:
         raise InputError([Problem(name, "not valid YAML: nested too deeply")]) from None
     except (YAMLError, *_READER_ERRORS) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError([Problem(name, f"not valid YAML: {reason[:200]}")]) from None
+        raise InputError([Problem(name, f"not valid YAML: {reason(error)}")]) from None
     if not isinstance(data, Mapping):
         kind = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise InputError([Problem(name, f"must be a mapping of fields, not {kind}")])
@@ -109,6 +128,23 @@ def _line_of(data: Any, location: Location) -> int | None:
         else:
             break
     return line
+
+
+def reason(error: Exception) -> str:
+    """A foreign reader's error in one short line."""
+    text = " ".join(str(error.args[0] if error.args else error).split())
+    if "integer string conversion" in text:
+        return "a number has too many digits"
+    return text[:200] or type(error).__name__
+
+
+def _deepest_bracket(text: str) -> int:
+    """How deep brackets nest; quotes are not looked at. The YAML reader is slow in depth."""
+    depth = deepest = 0
+    for character in _BRACKETS.findall(text):
+        depth += 1 if character in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _unfolded_size(data: Any) -> float:

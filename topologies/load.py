@@ -12,7 +12,7 @@ from topologies.checks import semantic_problems
 from topologies.files import Document, plain, read_document
 from topologies.imports.options import DEFAULTS, ImportOptions
 from topologies.parametric import is_parametric, parametric_topology
-from topologies.problems import InputError, Locate, Problem, fields_of, from_validation, unknown
+from topologies.problems import InputError, Locate, Problem, from_validation, unknown, validated
 from topologies.spec import Topology
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -62,9 +62,9 @@ def check_topology(data: Mapping[str, Any], locate: Locate) -> Topology:
     problems: list[Problem] = []
     topology = None
     try:
-        topology = Topology.model_validate(data)
+        topology = validated(Topology, data)
     except ValidationError as error:
-        problems = from_validation(error, locate, lambda place: fields_of(Topology, place))
+        problems = from_validation(error, Topology, data, locate)
     problems += semantic_problems(data, locate)
     if problems or topology is None:
         raise InputError(problems)

@@ -97,7 +97,7 @@ def test_list_finds_names_in_any_case_with_their_sizes() -> None:
 
 
 def outcomes(keys: Sequence[str]) -> list[tuple[str, int, int, str]]:
-    """For each key its sites and spans as planned, or why it is refused."""
+    """For each key its sites and spans, or why it is refused."""
     found = []
     for key in keys:
         try:
@@ -105,8 +105,12 @@ def outcomes(keys: Sequence[str]) -> list[tuple[str, int, int, str]]:
         except InputError as error:
             found.append((key, 0, 0, str(error)))
             continue
-        plan = make_plan(topology)
-        found.append((key, len(plan.switches), len(plan.spans), ""))
+        sizes = len(topology.sites), len(topology.spans)
+        # One of each ten of Gabriel's, which differ by their seeds alone.
+        if not key.startswith("gabriel/") or key.endswith("/0"):
+            plan = make_plan(topology)
+            assert (len(plan.switches), len(plan.spans)) == sizes
+        found.append((key, *sizes, ""))
     return found
 
 

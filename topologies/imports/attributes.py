@@ -23,6 +23,7 @@ _LENGTH_UNITS = {"km": KM["km"], "m": KM["m"], "mi": KM["mi"], "miles": KM["mi"]
 _DELAY_UNITS = {"us": US["us"], "ms": US["ms"], "s": US["s"]}
 _RATE_UNITS = {"bps": 1e-9, "kbps": 1e-6, "mbps": 1e-3, "gbps": 1.0, "tbps": 1e3}
 _SPEED_UNITS = {"": 1e-9, "k": 1e-6, "m": 1e-3, "g": 1.0, "t": 1e3}
+LONGEST_KM = 40_000
 _LENGTHS = ("length", "distance", "dist")
 _DELAYS = ("delay", "latency")
 _RATES = ("rate", "capacity", "bandwidth", "bw", "speed")
@@ -83,11 +84,10 @@ class Attributes:
             for name, count in self._unread.items()
         ]
 
-    def wrong(self, where: str, key: str, value: Any, message: str) -> None:
+    def wrong(self, where: str, key: str, value: Any, message: str, hint: str = "") -> None:
         """Note one problem: a value that is not allowed."""
-        self.problems.append(
-            Problem(f"{self.place}: {where}", f"{key} {message}, not {shown(value)}")
-        )
+        told = f"{key} {message}, not {shown(value)}{hint}"
+        self.problems.append(Problem(f"{self.place}: {where}", told))
 
     def _position(self, where: str, data: Mapping[str, Any]) -> Point | None:
         lon = self._coordinate(where, data, _LON, 180)
@@ -121,7 +121,13 @@ class Attributes:
 
     def _length_km(self, where: str, data: Mapping[str, Any]) -> float | None:
         bare = KM[self._options.length_unit]
-        return self._quantity(where, data, _LENGTH_KEYS, KM, _LENGTHS, bare)
+        length_km = self._quantity(where, data, _LENGTH_KEYS, KM, _LENGTHS, bare)
+        if length_km is not None and length_km > LONGEST_KM:
+            message = f"must be at most {LONGEST_KM:,} km (once around the Earth)"
+            hint = "; if it is in metres, say --length-unit m" if bare == 1 else ""
+            self.wrong(where, "its length", f"{length_km:g} km", message, hint)
+            return None
+        return length_km
 
     def _delay_us(self, where: str, data: Mapping[str, Any]) -> float | None:
         return self._quantity(where, data, _DELAY_KEYS, US, _DELAYS, None)

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from topologies.files import reason
 from topologies.imports.gml import read_gml
 from topologies.imports.graph import Graph
 from topologies.imports.graphml import local_name, read_graphml
@@ -53,7 +54,7 @@ def _graph_in_xml(name: str, stem: str, content: bytes, options: ImportOptions) 
     root = _xml(name, content)
     match kind := local_name(root.tag):
         case "graphml":
-            return read_graphml(name, stem, root, content, options)
+            return read_graphml(name, stem, root, options)
         case "network":
             return read_sndlib_xml(name, stem, root, options)
     raise _bad(name, f"is XML of the kind <{kind}>, not a graph; supported are: {_SUPPORTED}")
@@ -85,7 +86,7 @@ def _json(name: str, content: bytes) -> Mapping[str, Any]:
     except RecursionError:
         raise _bad(name, "not valid JSON: nested too deeply") from None
     except ValueError as error:
-        raise _bad(name, f"not valid JSON: {error}") from None
+        raise _bad(name, f"not valid JSON: {reason(error)}") from None
     if not isinstance(data, dict):
         raise _bad(name, f"must be a mapping with nodes and edges, not {shown(data)}")
     return data

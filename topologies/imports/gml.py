@@ -23,7 +23,7 @@ def read_gml(place: str, stem: str, text: str, options: ImportOptions) -> Graph:
     if not _GRAPH.search(text):
         raise InputError([Problem(place, "not valid GML: there is no 'graph ['")])
     plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
-    plain = _GRAPH.sub("graph [\nmultigraph 1\n", plain, count=1)
+    plain = _GRAPH.sub(r"\g<0> multigraph 1 ", plain, count=1)
     try:
         found = nx.parse_gml(plain, label="id")
     except READ_ERRORS as error:

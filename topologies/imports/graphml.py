@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 import networkx as nx
+from defusedxml.ElementTree import tostring
 
 from topologies.imports.graph import Graph
 from topologies.imports.networkx_graphs import READ_ERRORS, cannot_read, graph_from_networkx
@@ -14,9 +14,7 @@ from topologies.imports.options import ImportOptions
 from topologies.problems import InputError, Problem, shown, suggestion
 
 
-def read_graphml(
-    place: str, stem: str, root: Element, content: bytes, options: ImportOptions
-) -> Graph:
+def read_graphml(place: str, stem: str, root: Element, options: ImportOptions) -> Graph:
     """The first graph of a GraphML document. Raises InputError."""
     graphs = [child for child in root if local_name(child.tag) == "graph"]
     if not graphs:
@@ -25,10 +23,18 @@ def read_graphml(
     if problems:
         raise InputError(problems)
     try:
-        found = nx.read_graphml(io.BytesIO(content), force_multigraph=True)
+        found = nx.parse_graphml(_untyped(root), force_multigraph=True)
     except READ_ERRORS as error:
         raise cannot_read(place, "GraphML", error) from None
     return graph_from_networkx(place, stem, found, options)
+
+
+def _untyped(root: Element) -> str:
+    """The document with all values as texts: a wrong one then has its place in our message."""
+    for key in _children(root, "key"):
+        key.set("attr.type", "string")
+    text: str = tostring(root, encoding="unicode")
+    return text
 
 
 def local_name(tag: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 
+from topologies.files import reason
 from topologies.imports.attributes import Attributes
 from topologies.imports.graph import Graph
 from topologies.imports.options import ImportOptions
@@ -43,10 +44,8 @@ def graph_from_networkx(
 
 def cannot_read(place: str, kind: str, error: Exception) -> InputError:
     """The error for a file that NetworkX refuses, in one line."""
-    reason = " ".join(str(error.args[0] if error.args else error).split()) or type(error).__name__
-    if isinstance(error, RecursionError):
-        reason = "nested too deeply"
-    return InputError([Problem(place, f"not valid {kind}: {reason[:200]}")])
+    told = "nested too deeply" if isinstance(error, RecursionError) else reason(error)
+    return InputError([Problem(place, f"not valid {kind}: {told}")])
 
 
 def _source(place: str, data: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from topologies.imports.attributes import Attributes
 from topologies.imports.graph import Edge, Graph, Node
 from topologies.imports.options import ImportOptions
+from topologies.imports.quantities import number
 from topologies.problems import InputError, Problem, shown, suggestion
 
 _EDGE_KEYS = ("edges", "links")
@@ -50,7 +51,8 @@ def _records(
     key = next((key for key in keys if key in data), keys[0])
     records = data.get(key)
     if not isinstance(records, list):
-        message = f"must be a list, not {shown(records)}" if key in data else "is missing; add it"
+        missing = "this field is missing; add it"
+        message = f"must be a list, not {shown(records)}" if key in data else missing
         attributes.problems.append(Problem(f"{place}: {key}", message))
         return
     for index, record in enumerate(records):
@@ -83,10 +85,12 @@ def _placed(where: str, record: Mapping[str, Any], attributes: Attributes) -> Ma
     pos = record.get("pos")
     if pos is None:
         return record
-    if not (isinstance(pos, list) and len(pos) == 2):
+    try:
+        x, y = (number(part) for part in pos)
+    except (TypeError, ValueError):
         attributes.wrong(where, "pos", pos, "must be [longitude, latitude]")
         return record
-    return {**record, "x": pos[0], "y": pos[1]}
+    return {**record, "x": x, "y": y}
 
 
 def _edges(
@@ -99,9 +103,10 @@ def _edges(
             if _is_id(node_id) and str(node_id) in nodes:
                 ends.append(nodes[str(node_id)])
                 continue
-            hint = suggestion(node_id, list(nodes))
-            message = f"{end}: unknown node {shown(node_id)}{hint}"
-            attributes.problems.append(Problem(f"{place}: {where}", message))
+            message = f"unknown node {shown(node_id)}{suggestion(node_id, list(nodes))}"
+            if end not in record:
+                message = "this field is missing; add it"
+            attributes.problems.append(Problem(f"{place}: {where}.{end}", message))
         if len(ends) == 2:
             yield attributes.edge(ends, record)
 

@@ -38,6 +38,7 @@ def settle(graph: Graph, options: ImportOptions) -> Settled:
     _require_content(graph)
     notes = list(graph.notes)
     graph = _without_loops(graph, notes)
+    _require_content(graph)
     graph = _without_opposites(graph, notes)
     graph = _without_unplaced(graph, options, notes)
     graph = _connected(graph, options, notes)
@@ -97,7 +98,7 @@ def _without_unplaced(graph: Graph, options: ImportOptions, notes: list[str]) ->
         raise InputError(
             Problem(
                 f"{graph.place}: {node.place}",
-                "has no coordinates; give it some, or choose --missing interpolate or drop",
+                "has no coordinates; give it some, or choose another --missing",
             )
             for node in missing
         )
@@ -148,7 +149,7 @@ def _connected(graph: Graph, options: ImportOptions, notes: list[str]) -> Graph:
         message = (
             f"is {len(parts)} separate networks (of {sizes} nodes); "
             f"apart from the largest {'is' if len(rest) == 1 else 'are'} {_several(rest)}; "
-            "join them, or choose --parts largest"
+            "join them, or choose fibercut topology … --parts largest"
         )
         raise InputError([Problem(graph.place, message)])
     notes.append(f"{_several(rest)} apart from the largest part: left out")
@@ -226,7 +227,7 @@ def _why_unplaced(graph: Graph, drawn: dict[str, Point]) -> str:
         x, y = drawn[first.id]
         return (
             f"{first.place} stands at {x:g}, {y:g}: coordinates of a drawing, not degrees; "
-            "choose another network, or declare its scale (--km-per-unit)"
+            "choose another network, or declare its scale (fibercut topology … --km-per-unit)"
         )
     return (
         f"no node has coordinates, and {len(unmeasured)} of {len(graph.edges)} edges have no "

@@ -98,7 +98,8 @@ def guessed(word: str, keys: Sequence[str]) -> str | None:
     wholes = {key.lower(): key for key in keys}
     lasts = {key.rpartition("/")[2].lower(): key for key in reversed(keys)}
     last = word.rpartition("/")[2].lower()
-    for wanted, known in ((last, lasts), (word.lower(), wholes)):
+    guesses = [(word.lower(), wholes), (last, lasts)]
+    for wanted, known in guesses if "/" in word and last not in lasts else reversed(guesses):
         if near := difflib.get_close_matches(wanted, known, n=1, cutoff=_LIKE):
             return known[near[0]]
     return None
