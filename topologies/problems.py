@@ -110,7 +110,7 @@ def _as_json(data: Any) -> Any:
 
 def _number_as_json(number: float) -> float:
     if isinstance(number, int):
-        return number if abs(number) < _LARGEST else math.copysign(math.inf, number)
+        return number if abs(number) < _LARGEST else math.inf
     return int(number) if number.is_integer() and abs(number) < _LARGEST else number
 
 
