@@ -18,6 +18,7 @@ from topologies.imports.graph import Edge, Point
 
 KM_PER_DEGREE = 111.195  # of a great circle on a sphere of the Earth's mean radius
 _LANDMARKS = 64
+_FLAT = 1e-9
 # A made-up or drawn map keeps away from the poles, where a degree of longitude is nothing.
 _FARTHEST_DEGREES = 60.0
 _FARTHEST_KM = _FARTHEST_DEGREES * KM_PER_DEGREE / 2
@@ -94,7 +95,10 @@ def made_up(nodes: Sequence[str], lengths: nx.Graph[Any]) -> dict[str, Point]:
     values, vectors = np.linalg.eigh(-centre @ between @ centre / 2)
     axes = []
     for column in (-1, -2):
-        value, vector = max(float(values[column]), 1e-9), vectors[:, column]
+        value, vector = float(values[column]), vectors[:, column]
+        if value <= _FLAT * float(values[-1]):  # all on a line, or in one point
+            axes.append(np.zeros(count))
+            continue
         sign = 1.0 if vector[np.abs(vector).argmax()] > 0 else -1.0
         axes.append(sign * vector / math.sqrt(value))
     plane = -np.array(axes) @ (squares - between.mean(axis=1, keepdims=True)) / 2

@@ -11,7 +11,7 @@ _NUMBER = r"(\d+(?:[.,]\d+)?)"
 _QUANTITY = re.compile(rf"\s*{_NUMBER}\s*([a-zµ]+)\.?\s*", re.IGNORECASE)
 _BITS = r"\s*([kmgt])(?:i?b(?:it)?s?(?:\s*/\s*s(?:ec)?|ps)?|bps)"
 _RATE = re.compile(rf"(?:(\d+)\s*[x×*]\s*)?{_NUMBER}{_BITS}", re.IGNORECASE)
-_CARRIER = re.compile(r"(?:(\d+)\s*[x×*]\s*)?\b(oc|stm)[ -]?(\d+)", re.IGNORECASE)
+_CARRIER = re.compile(r"(?:(\d+)\s*[x×*]\s*|\b)(oc|stm)[ -]?(\d+)", re.IGNORECASE)
 # ITU-T G.707 (STM-1) and Telcordia GR-253 (OC-1), Mbit/s.
 _CARRIER_MBPS = {"stm": 155.52, "oc": 51.84}
 _GBPS = {"k": 1e-6, "m": 1e-3, "g": 1.0, "t": 1e3}
