@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from controller.policies import policy_named
 from topologies.plan import NetworkPlan
-from topologies.problems import InputError, Problem, dotted, fields_of, from_validation
+from topologies.problems import InputError, Problem, dotted, from_validation
 
 
 def read_plan(path: Path) -> NetworkPlan:
@@ -25,13 +25,10 @@ def read_plan(path: Path) -> NetworkPlan:
     try:
         return NetworkPlan.model_validate_json(data)
     except ValidationError as error:
-        raise InputError(
-            from_validation(
-                error,
-                lambda location: f"{path}: {dotted(location)}",
-                lambda location: fields_of(NetworkPlan, location),
-            )
-        ) from error
+        problems = from_validation(
+            error, NetworkPlan, None, lambda location: f"{path}: {dotted(location)}"
+        )
+        raise InputError(problems) from error
 
 
 def policy_problems(

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from experiments import scenario as models
 from experiments.scenario import Scenario
 from experiments.scenario_checks import semantic_problems
 from topologies.files import Document, plain, read_document
 from topologies.load import load_topology
 from topologies.problems import (
     InputError,
-    Location,
     Problem,
-    fields_of,
     from_validation,
     suggestion,
+    validated,
 )
 from topologies.spec import Topology
 
 SHIPPED = Path(__file__).parent / "scenarios"
-
-_KINDS: Mapping[str, type[BaseModel]] = {
-    "probe": models.ProbeWorkload,
-    "allreduce": models.AllReduceWorkload,
-    "inference": models.InferenceWorkload,
-    "bulk": models.BulkWorkload,
-    "span-cut": models.SpanCut,
-    "conduit-cut": models.ConduitCut,
-    "span-loss": models.SpanLoss,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +65,9 @@ def check_scenario(document: Document, path: Path) -> LoadedScenario:
     problems: list[Problem] = []
     scenario = topology = None
     try:
-        scenario = Scenario.model_validate(data)
+        scenario = validated(Scenario, data)
     except ValidationError as error:
-        problems = from_validation(
-            error,
-            lambda place: document.locate(_untagged(place)),
-            lambda place: _fields_at(data, _untagged(place)),
-        )
+        problems = from_validation(error, Scenario, data, document.locate)
     name = data.get("topology")
     if isinstance(name, str):
         try:
@@ -100,20 +82,3 @@ def check_scenario(document: Document, path: Path) -> LoadedScenario:
     if problems or scenario is None or topology is None:
         raise InputError(problems)
     return LoadedScenario(path, scenario, topology)
-
-
-def _untagged(location: Location) -> Location:
-    """Without the kind that pydantic puts behind an index of a discriminated list."""
-    return tuple(
-        part
-        for index, part in enumerate(location)
-        if not (index and isinstance(location[index - 1], int) and part in _KINDS)
-    )
-
-
-def _fields_at(data: Mapping[str, Any], location: Location) -> list[str]:
-    if location[:1] in (("workloads",), ("faults",)) and len(location) > 1:
-        record = data[str(location[0])][location[1]]
-        model = _KINDS[record["kind"]]
-        return [field.alias or name for name, field in model.model_fields.items()]
-    return fields_of(Scenario, location)

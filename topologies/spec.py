@@ -181,6 +181,8 @@ class Topology(Strict):
     name: str = Field(min_length=1)
     description: str = ""
     source: str = ""
+    notes: tuple[str, ...] = ()
+    """What an import had to assume or leave out; they are told with every use."""
     route_factor: float = Field(default=1.3, ge=1.0, le=5.0)
     """Fibre route length divided by the great-circle distance."""
     controller_site: SiteId | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,8 +18,19 @@ from topologies.parametric import FAMILIES, Family
 
 @click.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print the lists as JSON.")
-def list_(as_json: bool) -> None:
+@click.option(
+    "--topohub",
+    "word",
+    is_flag=False,
+    flag_value="",
+    metavar="[WORD]",
+    help="List TopoHub's networks instead, those with WORD in their names.",
+)
+def list_(as_json: bool, word: str | None) -> None:
     """List the shipped scenarios, topologies and policies."""
+    if word is not None:
+        _list_topohub(word, as_json)
+        return
     lists = _lists()
     if as_json:
         click.echo(json.dumps(lists, indent=2, ensure_ascii=False))
@@ -32,10 +44,30 @@ def list_(as_json: bool) -> None:
             table.add_row(entry["name"], entry["description"])
         console.print(table)
     console.print(
-        "A topology may also be a formula, a .yaml file, or topozoo/NAME and the like from "
-        "TopoHub. Every formula also takes span_km, rate_gbps and hosts: ring:8,span_km=40.",
+        "A topology may also be a formula, a file, or one of TopoHub's real networks "
+        "(fibercut list --topohub). Every formula also takes span_km, rate_gbps and hosts: "
+        "ring:8,span_km=40.",
         highlight=False,
     )
+
+
+def _list_topohub(word: str, as_json: bool) -> None:
+    """TopoHub's networks with their sizes; a drawing has no lengths, and needs a scale."""
+    from topologies.imports.topohub import find_topohub  # noqa: PLC0415 - seldom needed
+
+    entries = find_topohub(word)
+    if as_json:
+        click.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
+        return
+    table = Table(box=None)
+    for title in ("network", "sites", "spans", "demands"):
+        table.add_column(title, justify="left" if title == "network" else "right")
+    table.add_column("")
+    for entry in entries:
+        numbers = (entry.sites, entry.spans, entry.demands or "")
+        remark = "a drawing: needs --km-per-unit" if entry.is_drawing else ""
+        table.add_row(entry.key, *map(str, numbers), remark)
+    Console().print(table, highlight=False)
 
 
 def _parameters(family: Family) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from controller.policies import POLICIES
 from experiments.cli.ending import FAILED, INTERRUPTED
+from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.machine_check import check_real_clock
 from experiments.progress import progress
@@ -81,6 +82,7 @@ def _run(
     quiet: bool,
 ) -> int:
     loaded = _with_options(load_scenario(name), seed, clock, policies)
+    tell_notes(loaded.topology)
     kernel: GuestKernel | None = None
     if loaded.scenario.clock is Clock.REAL:
         check_real_clock()

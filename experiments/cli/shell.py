@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from controller.policies import POLICIES
+from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.runner import ROOT
 from experiments.scenario import Bfd
@@ -45,7 +46,9 @@ def shell(
     if not sys.stdin.isatty():
         message = "needs a terminal; for scripts use: fibercut exec -- COMMAND"
         raise InputError([Problem("shell", message)])
-    plan = make_plan(load_topology(topology), scale)
+    network = load_topology(topology)
+    tell_notes(network)
+    plan = make_plan(network, scale)
     kernel = provide_kernel(kernel_source)
     with tempfile.TemporaryDirectory(prefix="fibercut-shell-") as folder:
         job = SessionJob(plan=plan, policy=policy, bfd=Bfd(interval_ms=100))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from experiments.cli.import_options import chosen, import_options, tell_notes
 from experiments.schemas import SCHEMAS, schema_text
 from topologies.load import load_topology
 from topologies.plan import make_plan
@@ -24,12 +26,16 @@ _SUFFIXES: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the topology to this .yaml or .json file.",
 )
-def topology(name: str, as_json: bool, as_yaml: bool, out: Path | None) -> None:
+@import_options
+def topology(name: str, as_json: bool, as_yaml: bool, out: Path | None, **given: Any) -> None:
     """Tell what a topology is, or write it as a file of your own to change.
 
-    NAME is one of `fibercut list`, a key of TopoHub, or a file.
+    NAME is one of `fibercut list`, a key of TopoHub (`fibercut list --topohub`), or a file:
+    our own YAML or JSON, GraphML, GML, node-link JSON, or SNDlib's XML or native format. The
+    options from --rate-gbps on say how to read what such a file leaves open.
     """
-    found = load_topology(name)
+    found = load_topology(name, options=chosen(given))
+    tell_notes(found)
     if out is not None:
         _write(found, out)
     elif as_json or as_yaml:
@@ -68,7 +74,12 @@ def _facts(found: Topology) -> str:
         "spans": f"{len(found.spans)}, {len(found.conduits())} conduits",
         "switches": f"{len(plan.switches)}, {len(plan.hosts)} hosts",
         "controller": plan.controller_site,
+        "demands": f"{len(found.demands)}, {_total_gbps(found):g} Gbit/s" if found.demands else "",
         "source": found.source,
     }
     lines = [found.name, *filter(None, [found.description.strip()]), ""]
     return "\n".join([*lines, *(f"{key:11}{value}" for key, value in facts.items() if value)])
+
+
+def _total_gbps(found: Topology) -> float:
+    return round(sum(demand.rate_gbps for demand in found.demands), 6)

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from experiments.cli.ending import BAD_INPUT
+from experiments.cli.import_options import tell_notes
 from experiments.scenario_load import LoadedScenario, check_scenario, find_scenario
 from topologies.files import read_document
+from topologies.imports.entry import import_file, is_graph_file
 from topologies.load import topology_from
 from topologies.problems import InputError
 from topologies.spec import Topology
@@ -22,7 +24,8 @@ from topologies.spec import Topology
 def validate(file: str, as_json: bool) -> int:
     """Check a scenario or topology file without running anything.
 
-    FILE is a path or the name of a shipped scenario. A file with `sites` is a topology.
+    FILE is a path or the name of a shipped scenario. A file with `sites` is a topology, and so
+    is a graph (GraphML, GML, node-link JSON, SNDlib).
     Exit status 2 if there is a problem; every problem is told.
     """
     try:
@@ -34,6 +37,7 @@ def validate(file: str, as_json: bool) -> int:
         click.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
         return BAD_INPUT
     facts = _facts(checked)
+    tell_notes(checked if isinstance(checked, Topology) else checked.topology)
     if as_json:
         click.echo(json.dumps({"valid": True, "problems": [], **facts}, indent=2))
     else:
@@ -43,6 +47,8 @@ def validate(file: str, as_json: bool) -> int:
 
 
 def _check(file: str) -> LoadedScenario | Topology:
+    if is_graph_file(Path(file)):
+        return import_file(Path(file))
     path = find_scenario(file)
     document = read_document(Path(path))
     if "sites" in document.data:

@@ -16,12 +16,12 @@ from ruamel.yaml import YAML
 
 from experiments.cli.lint import lint_
 from tests.unit.topology_samples import checked, topologies, triangle
+from topologies.imports.topohub import topohub_keys
 from topologies.lint import CODES, LintSettings, lint
 from topologies.load import load_topology
 from topologies.optics import OPTICS
 from topologies.problems import InputError
 from topologies.spec import Topology, Transceiver
-from topologies.topohub import topohub_keys
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "lint.md"
 Change = Callable[[dict[str, Any]], object]

@@ -1,0 +1,1 @@
+nodes: Oslo, Stockholm

@@ -1,0 +1,12 @@
+graph [
+  node [
+    id 0
+    label "Oslo"
+    Latitude 59.91
+    Longitude 10.75
+  ]
+  edge [
+    source 0
+    target 7
+  ]
+]
