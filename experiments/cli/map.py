@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.import_options import tell_notes
 from topologies.load import load_topology
 from topologies.maps import MAP_SUFFIXES, MapOptions, Theme, write_map
 
@@ -56,6 +57,7 @@ def map_(
     capacity and coloured by their fibre; spans that share a conduit carry its letter.
     """
     found = load_topology(topology)
+    tell_notes(found)
     path = out or Path(re.sub(r"[^\w.-]+", "-", found.name) + ".svg")
     if path.suffix not in MAP_SUFFIXES:
         allowed = ", ".join(MAP_SUFFIXES)
