@@ -163,8 +163,9 @@ def test_a_node_between_tokyo_and_seattle_stands_in_the_pacific() -> None:
 
 def test_made_up_map_keeps_the_lengths_of_a_line() -> None:
     nodes = [f"n{i}" for i in range(20)]
-    line = nx.path_graph(nodes)
-    nx.set_edge_attributes(line, 100.0, "length")
+    line: nx.Graph[str] = nx.path_graph(nodes)
+    for a, b in line.edges:
+        line[a][b]["length"] = 100.0
     points = made_up(nodes, line)
     (lon, lat), (far_lon, far_lat) = points["n0"], points["n19"]
     apart_km = 111.195 * ((lon - far_lon) ** 2 + (lat - far_lat) ** 2) ** 0.5
