@@ -128,7 +128,7 @@ def test_a_drawing_needs_a_scale(tmp_path: Path) -> None:
 
 
 def test_networkx_own_files_are_read(tmp_path: Path) -> None:
-    graph = nx.MultiGraph(name="three")
+    graph: nx.MultiGraph[str] = nx.MultiGraph(name="three")
     graph.add_node("x", Longitude=1.0, Latitude=2.0)
     graph.add_node("y", Longitude=2.0, Latitude=2.0)
     graph.add_edge("x", "y", length_km=200.0)
