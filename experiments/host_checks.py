@@ -43,6 +43,7 @@ _PACKAGES = {
     "networkx": "computes paths",
     "numpy": "computes statistics",
     "topohub": "brings real topologies",
+    "defusedxml": "reads foreign XML",
     "altair": "draws the report",
     "pytest": "runs the tests",
 }

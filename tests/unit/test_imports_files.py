@@ -127,6 +127,15 @@ def test_a_drawing_needs_a_scale(tmp_path: Path) -> None:
         load_topology(str(path), options=ImportOptions(km_per_unit=1000))
 
 
+def test_a_yed_drawing_stands_upright() -> None:
+    """Its y grows downwards, as on a screen: Helsinki, drawn above Stockholm, stays north."""
+    path = NETWORKS.parent / "bad-input" / "graph-drawing.graphml"
+    found = load_topology(str(path), options=ImportOptions(km_per_unit=4))
+    stockholm, helsinki = found.sites
+    assert helsinki.lat_deg > stockholm.lat_deg
+    assert helsinki.lon_deg > stockholm.lon_deg
+
+
 def test_networkx_own_files_are_read(tmp_path: Path) -> None:
     graph: nx.MultiGraph[str] = nx.MultiGraph(name="three")
     graph.add_node("x", Longitude=1.0, Latitude=2.0)

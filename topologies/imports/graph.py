@@ -78,5 +78,7 @@ class Graph:
     """Each edge is one direction, so that two opposite ones are one span."""
     drawn_on_globe: bool = False
     """`drawn_at` is longitude and latitude, if all of it fits on the globe."""
+    y_points_down: bool = False
+    """`drawn_at` has its origin at the upper left, as on a screen."""
     notes: Sequence[str] = field(default=())
     """What the reader had to assume or leave out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 import networkx as nx
@@ -26,7 +27,8 @@ def read_graphml(place: str, stem: str, root: Element, options: ImportOptions) -
         found = nx.parse_graphml(_untyped(root), force_multigraph=True)
     except READ_ERRORS as error:
         raise cannot_read(place, "GraphML", error) from None
-    return graph_from_networkx(place, stem, found, options)
+    is_yed = any(key.get("yfiles.type") for key in _children(root, "key"))
+    return replace(graph_from_networkx(place, stem, found, options), y_points_down=is_yed)
 
 
 def _untyped(root: Element) -> str:

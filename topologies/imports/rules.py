@@ -196,11 +196,15 @@ def _measured_on_drawing(
         )
         for edge in graph.edges
     ]  # fmt: skip
-    positions = on_equator(drawn, scale / KM_PER_DEGREE)
+    positions = on_equator(_upright(graph, drawn), scale / KM_PER_DEGREE)
     if not all(is_on_globe(point) for point in positions.values()):
         message = f"{scale:g} km for each unit makes this drawing larger than the Earth"
         raise InputError([Problem(graph.place, message)])
     return replace(graph, edges=edges), positions
+
+
+def _upright(graph: Graph, drawn: dict[str, Point]) -> dict[str, Point]:
+    return {node: (x, -y) for node, (x, y) in drawn.items()} if graph.y_points_down else drawn
 
 
 def _invented(graph: Graph, drawn: dict[str, Point], notes: list[str]) -> dict[str, Point]:
@@ -209,7 +213,7 @@ def _invented(graph: Graph, drawn: dict[str, Point], notes: list[str]) -> dict[s
         notes.append(
             "no coordinates on the globe: the map is the drawing's; lengths are the file's"
         )
-        return on_equator(drawn, None)
+        return on_equator(_upright(graph, drawn), None)
     lengths: nx.Graph[str] = nx.Graph()
     lengths.add_nodes_from(node.id for node in graph.nodes)
     for edge in graph.edges:
