@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
+
+import pytest
+from mininet.link import TCLink
+from mininet.net import Mininet
+from mininet.node import OVSBridge
+
+from topologies.load import catalogue_names
+from topologies.mn import BackboneTopo
 
 CUSTOM = Path(__file__).resolve().parents[2] / "topologies" / "mn.py"
 
@@ -21,3 +30,24 @@ def test_pings_cross_a_ring() -> None:
 
 def test_a_wrong_name_is_told() -> None:
     assert "unknown topology 'topohub-none'" in mn("fibercut,topohub-none")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalogue_names())
+def test_every_topology_of_the_catalogue_pings(name: str) -> None:
+    """From the first host to one at every fifth place: the tree reaches all parts."""
+    net = Mininet(
+        topo=BackboneTopo(name),
+        switch=partial(OVSBridge, stp=True),
+        link=TCLink,
+        controller=None,
+        waitConnected=True,
+    )
+    net.start()
+    try:
+        first, *others = net.hosts
+        lost_percent = [net.ping([first, other], timeout="2") for other in others[::5]]
+    finally:
+        net.stop()
+    assert lost_percent == [0.0] * len(lost_percent)
+    assert len(lost_percent) >= 4
