@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+_WATCH = "controller.bridge_watch"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop. Returns the exit code."""
@@ -76,16 +78,26 @@ def _run(options: argparse.Namespace) -> int:
     arguments = ["--ofp-listen-host", options.listen, "--ofp-tcp-listen-port", str(options.port)]
     # Ryu tells each step at its usual level; ours are in the events.
     arguments += ["--default-log-level", "30", "--nouse-syslog"]
+    apps = list(options.app or [])
     if options.policy:
+        apps += _apps_of(options.policy)
         arguments += ["--fibercut-plan", str(options.plan)]
         arguments += ["--fibercut-policy", options.policy]
         arguments += ["--fibercut-events", str(options.events)]
         arguments += ["--fibercut-start-up-s", str(options.start_up_s)]
         if options.protection:
             arguments += ["--fibercut-protection", options.protection]
-    apps = [app.APP] if options.policy else list(options.app)
     app.serve([*arguments, *apps], options.events, (options.listen, options.port))
     return 0
+
+
+def _apps_of(policy: str) -> list[str]:
+    """The controller, or the foreign application of a policy and one that watches it."""
+    from controller import app  # noqa: PLC0415
+    from controller.policies import POLICIES  # noqa: PLC0415
+
+    foreign = POLICIES[policy].app
+    return [app.APP] if foreign is None else [foreign, _WATCH]
 
 
 if __name__ == "__main__":

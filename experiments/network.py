@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from controller.policies import POLICIES
 from experiments.scenario import Bfd
 from experiments.trial_job import TrialFailed
 from topologies.build import BfdTimers, build_network
@@ -20,14 +21,28 @@ _POLL_S = 0.1
 
 
 @contextmanager
-def built_network(plan: NetworkPlan, bfd: Bfd) -> Iterator[Any]:
-    """The Mininet network of a plan, with BFD on every span."""
-    with build_network(plan, bfd=BfdTimers(bfd.interval_ms, bfd.multiplier)) as net:
+def built_network(plan: NetworkPlan, bfd: Bfd, policy: str) -> Iterator[Any]:
+    """The Mininet network of a plan, as a policy needs it.
+
+    With BFD on every span and hosts that know a gateway; for a Ryu application that runs
+    in the controller's place without BFD, which it knows nothing of, and with hosts that
+    ask for each other's addresses.
+    """
+    if POLICIES[policy].app:
+        plan, timers = plan.with_learning_hosts(), None
+    else:
+        timers = BfdTimers(bfd.interval_ms, bfd.multiplier)
+    with build_network(plan, bfd=timers) as net:
         yield net
 
 
-def wait_for_bfd(plan: NetworkPlan) -> None:
-    """Wait until BFD is up at both ends of every span. Raises TrialFailed if it stays down."""
+def wait_for_bfd(plan: NetworkPlan, policy: str) -> None:
+    """Wait until BFD, where the policy has it, is up at both ends of every span.
+
+    Raises TrialFailed if it stays down.
+    """
+    if POLICIES[policy].app:
+        return
     ends = {end.interface for span in plan.spans for end in (span.a, span.b)}
     deadline_ns = now_ns() + _BFD_DEADLINE_NS
     while missing := ends - _bfd_up():

@@ -34,11 +34,11 @@ def main(arguments: list[str]) -> int:
     print(f"Building {job.plan.name}: {len(job.plan.switches)} sites", flush=True)
     try:
         with (
-            built_network(job.plan, job.bfd) as net,
+            built_network(job.plan, job.bfd, job.policy) as net,
             ControllerProcess(net, job.plan, job.policy, out) as controller,
         ):
             controller.wait_ready()
-            wait_for_bfd(job.plan)
+            wait_for_bfd(job.plan, job.policy)
             print(f"The controller runs (policy {job.policy}). Try: net, links, help, exit")
             NetworkCLI(net)
     except TrialFailed as failure:

@@ -85,11 +85,11 @@ class _Trial:
     def _measure(self, stack: ExitStack) -> None:
         job, scenario = self._job, self._job.scenario
         self._stage("building the network")
-        net = stack.enter_context(built_network(job.plan, scenario.bfd))
+        net = stack.enter_context(built_network(job.plan, scenario.bfd, job.policy))
         self._stage("starting the controller")
         controller = stack.enter_context(ControllerProcess(net, job.plan, job.policy, self._out))
         controller.wait_ready()
-        wait_for_bfd(job.plan)
+        wait_for_bfd(job.plan, job.policy)
         controller.wait_settled()
         self._stage("starting the workloads")
         self._start_ns = now_ns() + self._start_margin_ns()

@@ -19,6 +19,7 @@ from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topolo
 
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
 GATEWAY_MAC = "02:00:00:00:00:01"
+HOST_NETWORK_BITS = 8  # all hosts are in 10.0.0.0/8
 HOST_MTU = 1500
 # Room for repair labels (4 bytes each): with equal MTUs full-size packets vanish.
 SPAN_MTU = 1600
@@ -97,6 +98,9 @@ class PlannedHost(Strict):
     rate_mbps: float
     """Access rate after scaling."""
     buffer_ms: float
+    learning: bool = False
+    """It is on one subnet with all hosts and asks for their addresses (ARP), as learning
+    switches need it; else its switch is its gateway and nobody asks."""
 
 
 class NetworkPlan(Strict):
@@ -116,6 +120,11 @@ class NetworkPlan(Strict):
     def host(self, name: str) -> PlannedHost:
         """The host of that name. Raises KeyError if there is none."""
         return {host.name: host for host in self.hosts}[name]
+
+    def with_learning_hosts(self) -> NetworkPlan:
+        """The same network for switches that learn addresses instead of routing."""
+        hosts = tuple(host.model_copy(update={"learning": True}) for host in self.hosts)
+        return self.model_copy(update={"hosts": hosts})
 
     def hosts_with_role(self, role: HostRole, site: str | None = None) -> tuple[PlannedHost, ...]:
         """The hosts of one role, of one site or of all."""

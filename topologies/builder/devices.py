@@ -27,6 +27,7 @@ from topologies.builder.shaping import (
 from topologies.plan import (
     GATEWAY_MAC,
     HOST_MTU,
+    HOST_NETWORK_BITS,
     SPAN_MTU,
     NetworkPlan,
     PlannedHost,
@@ -165,10 +166,13 @@ def host_address_requests(host: PlannedHost) -> Iterator[Request]:
     """Bring a host's device up with its address and its way out.
 
     Everything goes to one next hop with a fixed hardware address: no host ever asks
-    for another's address.
+    for another's address. Unless it is to learn them: then all hosts are on one subnet.
     """
     device, index = HOST_DEVICE, HOST_DEVICE_INDEX
     yield set_up(device, index)
+    if host.learning:
+        yield address(device, index, host.ip, HOST_NETWORK_BITS)
+        return
     yield address(device, index, host.ip, 32)
     yield route(device, index, GATEWAY_ADDRESS, 32)
     yield route(device, index, DEFAULT_ROUTE, 0, via=GATEWAY_ADDRESS)
