@@ -195,7 +195,7 @@ def _split(
         for event in trial.events
         if event["event"] == "port-not-live"
         and event["t_ns"] >= cut["t_ns"]
-        and (event.get("site"), event.get("span")) == (way.site, way.span)
+        and (event.get("switch"), event.get("span")) == (way.site, way.span)
     ]
     if not seen_ns:
         return {"recovery_ms": recovery_ms, "detection_ms": None, "switchover_ms": None}

@@ -35,6 +35,7 @@ class Controlled:
     policy: str
     folder: Path
     process: subprocess.Popen[bytes] = field(init=False)
+    options: tuple[str, ...] = ()
     starts: int = 0
 
     @property
@@ -52,7 +53,7 @@ class Controlled:
             [
                 sys.executable, "-m", "controller.launch", "--listen", "0.0.0.0",
                 "--plan", str(plan_file), "--policy", self.policy,
-                "--events", str(self._events_path()),
+                "--events", str(self._events_path()), *self.options,
             ],
             stdout=None,
             stderr=None,
@@ -77,7 +78,7 @@ class Controlled:
 
         def all_say_so(events: list[Event]) -> bool:
             last = {
-                (event["site"], event["span"]): event["event"] == "port-live"
+                (event["switch"], event["span"]): event["event"] == "port-live"
                 for event in events
                 if event["event"] in ("port-live", "port-not-live") and "span" in event
             }
@@ -91,11 +92,15 @@ class Controlled:
 
 @contextmanager
 def controlled(
-    plan: NetworkPlan, policy: str, folder: Path, bfd: BfdTimers | None = None
+    plan: NetworkPlan,
+    policy: str,
+    folder: Path,
+    bfd: BfdTimers | None = None,
+    options: tuple[str, ...] = (),
 ) -> Iterator[Controlled]:
     """Build the network, start the controller, and end both."""
     with build_network(plan, bfd=bfd) as network:
-        running = Controlled(network, plan, policy, folder)
+        running = Controlled(network, plan, policy, folder, options)
         running.start()
         yield running
         if running.process.poll() is None:
@@ -137,7 +142,7 @@ class Hosts:
             with network.get(host.name).namespace.entered():
                 end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 end.bind((host.ip, UDP_PORT))
-            end.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 << 20)
+            end.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
             end.setblocking(False)
             self._sockets[host.name] = end
 

@@ -74,7 +74,7 @@ def test_fast_reroute_switches_at_once_and_restoration_when_the_answer_has_come(
     sent_ns = min(
         event["t_ns"]
         for event in events
-        if event["event"] == "update-sent" and event["site"] == "a" and event["t_ns"] > cut_ns
+        if event["event"] == "update-sent" and event["switch"] == "a" and event["t_ns"] > cut_ns
     )
     answer_ms = (sent_ns - cut_ns) / 1e6 + control_us / 1000
     assert control_us > 4000
