@@ -56,6 +56,7 @@ class SpanHealth:
     _dead: set[str] = field(default_factory=set)
     _waiting: dict[str, float] = field(default_factory=dict)
     """Spans that are up again, and when they will be used."""
+    _damped: set[str] = field(default_factory=set)
     _penalties: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Penalty, and when it was that."""
     _avoided: frozenset[str] = frozenset()
@@ -93,6 +94,11 @@ class SpanHealth:
         if damped:
             halvings = math.log2(penalty / self.timers.reuse_at)
             wait_s = max(wait_s, self.timers.half_life_s * halvings)
+        else:
+            # What fails together comes back nearly together, and is one move as well.
+            for other in self._waiting.keys() - self._damped:
+                self._waiting[other] = now_s + wait_s
+        (self._damped.add if damped else self._damped.discard)(span)
         self._waiting[span] = now_s + wait_s
         return Return(span, wait_s, penalty if damped else None)
 

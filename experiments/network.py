@@ -22,7 +22,9 @@ _POLL_S = 0.1
 @contextmanager
 def built_network(plan: NetworkPlan, bfd: Bfd) -> Iterator[Any]:
     """The Mininet network of a plan, with BFD on every span."""
-    with build_network(plan, bfd=BfdTimers(bfd.interval_ms, bfd.multiplier)) as net:
+    paces = {span.id: bfd.spans.get(span.id, bfd) for span in plan.spans}
+    timers = {name: BfdTimers(pace.interval_ms, pace.multiplier) for name, pace in paces.items()}
+    with build_network(plan, bfd=timers) as net:
         yield net
 
 

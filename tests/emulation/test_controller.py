@@ -22,25 +22,11 @@ from tests.emulation.controlled_networks import (
     mend,
     set_carrier,
 )
+from tests.emulation.probing import PROBE, RATE_PPS, SETTLE_S
 from tests.unit.controller_plans import Edge, healthy, plan_of, single_failures, traces
 from topologies.build import BfdTimers
 from topologies.load import load_topology
 from topologies.plan import NetworkPlan, make_plan
-
-SETTLE_S = 0.5  # more than any way through these networks takes
-RATE_PPS = 10_000
-PROBE = """
-import ctypes, socket, sys, time
-ctypes.CDLL(None).prctl(29, 1)
-end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-end.connect((sys.argv[1], 9000))
-start, count, interval = time.monotonic_ns(), int(sys.argv[2]), int(sys.argv[3])
-for number in range(count):
-    wait = (start + number * interval - time.monotonic_ns()) / 1e9
-    if wait > 0:
-        time.sleep(wait)
-    end.send(b"%d" % number)
-"""
 
 # Repairs in it take up to three labels: conduit x holds three shortcuts.
 THREE_LABELS = [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +19,8 @@ from tests.emulation.controlled_networks import (
     mend,
     set_carrier,
 )
-from tests.emulation.test_controller import PROBE, RATE_PPS, SETTLE_S, ai_backbone
+from tests.emulation.probing import RATE_PPS, Probe, holes
+from tests.emulation.test_controller import ai_backbone
 from topologies.build import BfdTimers
 from topologies.plan import PlannedSpan
 
@@ -51,41 +50,15 @@ def switched(since: int) -> Callable[[list[Event]], bool]:
     return lambda events: any(e["event"] == "update-switched" for e in events[since:])
 
 
-class Probe:
-    """Numbered packets between two sites, at an exact rate, until it is told to end."""
-
-    def __init__(self, running: Controlled, hosts: Hosts, source: str, target: str) -> None:
-        self._hosts = hosts
-        self._sender, self._receiver = hosts.by_site[source], hosts.by_site[target]
-        command = [sys.executable, "-c", PROBE, self._receiver.ip, str(10**6)]
-        node = running.network.get(self._sender.name)
-        self._process: subprocess.Popen[bytes] = node.popen([*command, str(10**9 // RATE_PPS)])
-
-    def end(self) -> list[int]:
-        """The numbers that came, in their order."""
-        self._process.terminate()
-        self._process.wait()
-        time.sleep(SETTLE_S)
-        return [
-            int(payload)
-            for address, payload in self._hosts.received(self._receiver)
-            if address == self._sender.ip
-        ]
-
-
-def holes(numbers: list[int]) -> list[tuple[int, int]]:
-    """(first number missing, how many) of each gap among the numbers that came."""
-    pairs = itertools.pairwise(sorted(numbers))
-    return [(a + 1, b - a - 1) for a, b in pairs if b > a + 1]
-
-
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "carrier"])
 def test_after_the_repair_no_packet_is_lost_on_the_way_to_the_best_paths_and_back(
     backbone: Controlled, silent: bool
 ) -> None:
     [cut] = spans_of(backbone, "quincy-chicago")
     hosts, since = Hosts(backbone.network, backbone.plan), len(backbone.events)
-    probes = [Probe(backbone, hosts, *ends) for ends in (("quincy", "lulea"), ("lulea", "quincy"))]
+    probes = [
+        Probe(backbone.network, hosts, *ends) for ends in (("quincy", "lulea"), ("lulea", "quincy"))
+    ]
     time.sleep(0.3)
     (cut_silently if silent else lambda spans: set_carrier(spans, up=False))([cut])
     backbone.wait_for(switched(since))

@@ -155,6 +155,19 @@ def test_a_flapping_span_is_damped_and_trusted_again_in_the_end() -> None:
     assert bench.logged("update-done", since)[-1]["reason"] == "reversion"
 
 
+def test_spans_that_come_back_one_after_the_other_are_one_move() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    bench.span("s0", up=False)
+    bench.span("s1", up=False)
+    bench.run(LONG_S)
+    since = len(bench.log)
+    bench.span("s0", up=True)
+    bench.run(0.8)
+    bench.span("s1", up=True)
+    bench.run(LONG_S)
+    assert bench.logged("paths-computed", since) == [{"avoided_spans": []}]
+
+
 def test_a_partition_is_told_with_the_switches_on_each_side_and_its_end() -> None:
     bench = Bench(SQUARE, REOPTIMISE).start()
     since = len(bench.log)
