@@ -110,7 +110,7 @@ class PairProbes:
         """What became of all packets since the last call; waits until they have arrived."""
         self.settle()
         found, self._open = self._open, Collected()
-        for host in self._hosts.by_site.values():
+        for host in self._hosts.by_switch.values():
             for _, payload in self._hosts.received(host):
                 index, number, batch = _PAYLOAD.unpack(payload)
                 if batch != self._batch:
@@ -127,6 +127,6 @@ class PairProbes:
                 self._index[pair] = len(self._pairs)
                 self._pairs.append(pair)
             payload = _PAYLOAD.pack(self._index[pair], self._tick, self._batch)
-            hosts = self._hosts.by_site
+            hosts = self._hosts.by_switch
             self._hosts.send(hosts[pair.source], hosts[pair.target], payload)
             self._open.sent.setdefault(pair, []).append(self._tick)

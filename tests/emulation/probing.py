@@ -31,7 +31,7 @@ class Probe:
 
     def __init__(self, network: Network, hosts: Hosts, source: str, target: str) -> None:
         self._hosts = hosts
-        self._sender, self._receiver = hosts.by_site[source], hosts.by_site[target]
+        self._sender, self._receiver = hosts.by_switch[source], hosts.by_switch[target]
         command = [sys.executable, "-c", PROBE, self._receiver.ip, str(10**6)]
         node = network.get(self._sender.name)
         self._process: subprocess.Popen[bytes] = node.popen([*command, str(10**9 // RATE_PPS)])

@@ -14,7 +14,7 @@ from controller.liveness import PortState
 from controller.policies import POLICIES, policy_named
 from controller.readback import port_state
 from controller.rules import Flow, FlowKey, Match, SwitchRules, Table
-from tests.unit.controller_plans import Edge, one_host_per_site, plan_of
+from tests.unit.controller_plans import Edge, one_host_per_switch, plan_of
 from tests.unit.controller_switches import Bench
 from topologies.problems import InputError
 
@@ -26,7 +26,7 @@ LONG_S = 10.0
 
 def delivers(bench: Bench) -> bool:
     plane = DataPlane(bench.plan, bench.held)
-    hosts = one_host_per_site(bench.plan)
+    hosts = one_host_per_switch(bench.plan)
     dead = frozenset(bench.dead)
     return all(
         plane.send(a, b, dead).outcome is Outcome.DELIVERED for a in hosts for b in hosts if a != b

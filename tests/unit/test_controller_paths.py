@@ -11,7 +11,7 @@ from controller.network import Network
 from controller.policies import policy_named
 from tests.unit.controller_plans import (
     Edge,
-    one_host_per_site,
+    one_host_per_switch,
     parts,
     plan_of,
     single_failures,
@@ -32,7 +32,7 @@ def test_the_ingress_switches_over_when_it_is_told_of_a_span(name: str) -> None:
     plan = PLANS[name]
     designer = Designer(plan)
     before = DataPlane(plan, designer.desired(POLICY).rules)
-    hosts = one_host_per_site(plan)
+    hosts = one_host_per_switch(plan)
     pairs = [(a, b) for a in hosts for b in hosts if a is not b]
     for failed in (f for f in single_failures(plan) if len(f) == 1):
         part = parts(plan, failed)

@@ -18,7 +18,7 @@ from controller.update import Step, Steps, steps_between
 from tests.unit.controller_plans import (
     Edge,
     healthy,
-    one_host_per_site,
+    one_host_per_switch,
     parts,
     plan_of,
     single_failures,
@@ -61,8 +61,8 @@ def assert_all_delivered(
 ) -> None:
     """Between all that have a path `without` these spans (by default those that failed)."""
     part = parts(plan, failed if without is None else without)
-    for source in one_host_per_site(plan):
-        for target in one_host_per_site(plan):
+    for source in one_host_per_switch(plan):
+        for target in one_host_per_switch(plan):
             if source is target:
                 continue
             trace = plane.send(source, target, failed)
@@ -116,8 +116,8 @@ def test_nothing_loops_whatever_fails_in_the_middle_of_an_update(
     held = aimed(designer, first, aimed(designer, frozenset(), NOTHING))
     for rules in mixtures(held, stepped(held, aimed(designer, second, held)), progress):
         plane = DataPlane(plan, rules)
-        for source in one_host_per_site(plan):
-            for target in one_host_per_site(plan):
+        for source in one_host_per_switch(plan):
+            for target in one_host_per_switch(plan):
                 assert plane.send(source, target, dead).outcome is not Outcome.LOOPED
 
 
@@ -166,7 +166,7 @@ def test_packets_on_their_way_see_nothing_of_an_update_that_does_not_concern_the
     base = aimed(designer, frozenset(), NOTHING)
     away = aimed(designer, frozenset({"quincy-seattle"}), base)
     far = ("oslo", "lulea", "stockholm")
-    nordic = [host for host in one_host_per_site(BACKBONE) if host.site in far]
+    nordic = [host for host in one_host_per_switch(BACKBONE) if host.site in far]
     for rules in mixtures(base, stepped(base, away), dict.fromkeys(base, True)):
         for source in nordic:
             for target in nordic:
