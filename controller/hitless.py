@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from controller.changes import Stock
 from controller.effects import Effect, Log, Wake
 from controller.install import Aim, Installer, Ticket
-from controller.names import named_rules
+from controller.naming import named_rules
 from controller.rules import SwitchRules
 from controller.update import Step, Steps, longest_transit_s, steps_between
 from topologies.plan import NetworkPlan

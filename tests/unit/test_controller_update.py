@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from controller.changes import changes_between
 from controller.dataplane import DataPlane, Outcome
 from controller.desired import Designer
-from controller.names import named_rules
+from controller.naming import named_rules
 from controller.policies import policy_named
 from controller.rules import SwitchRules
 from controller.update import Step, Steps, steps_between
