@@ -9,7 +9,8 @@ separate the steps: a switch may reorder what stands between two of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from controller.rules import Flow, FlowKey, Group, SwitchRules
 
@@ -69,31 +70,43 @@ def changes_between(old: SwitchRules, new: SwitchRules) -> tuple[Change, ...]:
     return tuple(_with_barriers(steps))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stock:
     """What a switch says that it holds; `foreign` are flows in terms that we never use."""
 
-    flows: tuple[FlowKey, ...] = ()
+    rules: SwitchRules = field(default_factory=SwitchRules)
     foreign: tuple[object, ...] = ()
-    groups: tuple[int, ...] = ()
 
 
-def leftovers(held: Stock, wanted: SwitchRules) -> Stock:
-    """The part of a switch's stock that nobody wants."""
-    return Stock(
-        flows=tuple(key for key in held.flows if key not in wanted.flows),
-        foreign=held.foreign,
-        groups=tuple(number for number in held.groups if number not in wanted.groups),
-    )
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A switch's stock against what it should hold, in flows and groups."""
+
+    right: int
+    wrong: int
+    missing: int
+    extra: int
 
 
-def removal(stock: Stock) -> tuple[Change, ...]:
-    """The changes that take a stock off a switch."""
-    steps: list[list[Change]] = [
-        [*map(DeleteFlow, stock.flows), *map(DeleteForeign, stock.foreign)],
-        [DeleteGroup(number) for number in stock.groups],
-    ]
-    return tuple(_with_barriers(steps))
+def compared(held: Stock, wanted: SwitchRules) -> Comparison:
+    """Count what is right, has other contents, is not there, or should not be."""
+    right = wrong = missing = 0
+    for has, wants in ((held.rules.flows, wanted.flows), (held.rules.groups, wanted.groups)):
+        same, other, none = _counted(dict(has), dict(wants))
+        right, wrong, missing = right + same, wrong + other, missing + none
+    total = len(held.rules.flows) + len(held.rules.groups) + len(held.foreign)
+    return Comparison(right, wrong, missing, extra=total - right - wrong)
+
+
+def removal(foreign: Iterable[object]) -> tuple[Change, ...]:
+    """The changes that take foreign flows off a switch."""
+    return tuple(_with_barriers([[DeleteForeign(entry) for entry in foreign]]))
+
+
+def _counted(has: dict[Any, Any], wants: dict[Any, Any]) -> tuple[int, int, int]:
+    right = sum(has.get(key) == value for key, value in wants.items())
+    there = len(has.keys() & wants.keys())
+    return right, there - right, len(wants) - there
 
 
 def _with_barriers(steps: Iterable[Collection[Change]]) -> Iterator[Change]:

@@ -9,10 +9,14 @@ Ends with 0 on SIGTERM or SIGINT, with 2 if it cannot start as told.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+
+from controller.health import Timers
 
 _WATCH = "controller.bridge_watch"
 
@@ -31,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         problems = startup.app_problems(options.app)
+    problems += startup.timer_problems(_timers(options))
     problems += startup.address_problems(options.listen, options.port)
     problems = problems or startup.file_problems(options.events)
     for problem in problems:
@@ -58,7 +63,21 @@ def _parser() -> argparse.ArgumentParser:
         default=10.0,
         help="what has not appeared by then is missing (default: %(default)s)",
     )
+    parser.add_argument(
+        "--inspect-port",
+        type=int,
+        help="answer `python -m controller.ask` at this port of 127.0.0.1",
+    )
+    for timer in fields(Timers):
+        option = "--" + timer.name.replace("_", "-")
+        text = f"see docs/reference/controller.md (default: {timer.default})"
+        parser.add_argument(option, type=float, dest=timer.name, help=text)
     return parser
+
+
+def _timers(options: argparse.Namespace) -> dict[str, float]:
+    given = {timer.name: getattr(options, timer.name) for timer in fields(Timers)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _prepare_eventlet() -> None:
@@ -85,6 +104,9 @@ def _run(options: argparse.Namespace) -> int:
         arguments += ["--fibercut-policy", options.policy]
         arguments += ["--fibercut-events", str(options.events)]
         arguments += ["--fibercut-start-up-s", str(options.start_up_s)]
+        arguments += ["--fibercut-timers", json.dumps(_timers(options))]
+        if options.inspect_port:
+            arguments += ["--fibercut-inspect-port", str(options.inspect_port)]
         if options.protection:
             arguments += ["--fibercut-protection", options.protection]
     app.serve([*arguments, *apps], options.events, (options.listen, options.port))

@@ -9,9 +9,20 @@ the start does not look like a storm of failures.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from topologies.plan import NetworkPlan, PlannedPort
+
+
+class PortState(StrEnum):
+    """How a switch says that a port is, and by that, how a failure was noticed."""
+
+    LIVE = "live"
+    NO_CARRIER = "carrier"
+    NOT_HEARD = "bfd"
+    """It has a carrier, but nothing is heard from the far end, or the far end hears nothing."""
+    TAKEN_DOWN = "administrative"
+    MISSING = "missing"
 
 
 class _Port(Enum):
@@ -58,24 +69,38 @@ class SpanLiveness:
         """Whether every port of every span has said that it is live, and is."""
         return all(state is _Port.LIVE for state in self._states.values())
 
-    def report(self, site: str, port: int, live: bool) -> PortChange:
+    def ports_of(self, switch: str) -> list[int]:
+        """The ports of a switch that lead to spans."""
+        return [number for name, number in self._states if name == switch]
+
+    def isolated(self) -> frozenset[str]:
+        """The switches all of whose spans have failed, by what both ends say."""
+        spans: dict[str, set[str]] = {}
+        for (switch, _), span in self._span_at.items():
+            spans.setdefault(switch, set()).add(span)
+        return frozenset(switch for switch, own in spans.items() if own <= self._down)
+
+    def report(self, switch: str, port: int, live: bool) -> PortChange:
         """A switch says how one of its ports is."""
-        span = self._span_at.get((site, port))
+        span = self._span_at.get((switch, port))
         if span is None:
             return PortChange(None)
-        before = self._states[site, port]
+        before = self._states[switch, port]
         if live:
             after = _Port.LIVE
         else:
             after = _Port.NOT_YET if before is _Port.NOT_YET and self._starting else _Port.DEAD
-        self._states[site, port] = after
+        self._states[switch, port] = after
         return PortChange(span, before is not after, self._settle(span))
 
-    def starting_ends(self) -> tuple[str, ...]:
-        """The start-up time is over: what has not been live is down. Returns those spans."""
-        self._starting = False
+    def starting_ends(self, switch: str | None = None) -> tuple[str, ...]:
+        """The start-up time of one switch, or of all, is over: what has not been live is down.
+
+        Returns those spans.
+        """
+        self._starting = self._starting and switch is not None
         for end, state in self._states.items():
-            if state is _Port.NOT_YET:
+            if state is _Port.NOT_YET and switch in (None, end[0]):
                 self._states[end] = _Port.DEAD
         return tuple(span for span in self._ends if self._settle(span) is False)
 

@@ -1,4 +1,4 @@
-"""Rules as OpenFlow 1.3 messages, and what switches report as plain data. Imports Ryu."""
+"""Rules as OpenFlow 1.3 messages. Imports Ryu; `readback` is the way back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from controller.changes import (
     DeleteGroup,
     PutFlow,
     PutGroup,
-    Stock,
 )
 from controller.rules import (
     ETH_MPLS,
@@ -26,7 +25,6 @@ from controller.rules import (
     DecrementLabelTtl,
     DecrementTtl,
     Flow,
-    FlowKey,
     ForgetPort,
     Group,
     GroupKind,
@@ -35,7 +33,6 @@ from controller.rules import (
     PopLabel,
     PushLabel,
     SetField,
-    Table,
     ToGroup,
 )
 
@@ -60,22 +57,14 @@ def stock_requests(datapath: Datapath) -> list[Any]:
     return [wire.OFPFlowStatsRequest(datapath), wire.OFPGroupDescStatsRequest(datapath)]
 
 
-def port_is_live(port: Any) -> bool:
-    """Whether a port may carry packets: no carrier loss, not taken down, and BFD, where used, up.
-
-    Open vSwitch clears OFPPS_LIVE when BFD says that the far end cannot be heard.
-    """
-    down = port.state & ofp.OFPPS_LINK_DOWN or port.config & ofp.OFPPC_PORT_DOWN
-    return bool(port.state & ofp.OFPPS_LIVE) and not down
-
-
-def stock_of(flow_stats: Iterable[Any], group_stats: Iterable[Any]) -> Stock:
-    """What the replies to `stock_requests` say."""
-    keys = [(_flow_key(entry), entry) for entry in flow_stats]
-    return Stock(
-        flows=tuple(key for key, _ in keys if key is not None),
-        foreign=tuple(entry for key, entry in keys if key is None),
-        groups=tuple(entry.group_id for entry in group_stats),
+def announcement(datapath: Datapath, port: int, frame: bytes) -> Any:
+    """Send a frame out of a port."""
+    return wire.OFPPacketOut(
+        datapath,
+        buffer_id=ofp.OFP_NO_BUFFER,
+        in_port=ofp.OFPP_CONTROLLER,
+        actions=[wire.OFPActionOutput(port)],
+        data=frame,
     )
 
 
@@ -176,17 +165,3 @@ def _match(match: Match) -> Any:
         network = IPv4Network(match.ipv4_dst)
         fields["ipv4_dst"] = (str(network.network_address), str(network.netmask))
     return wire.OFPMatch(**fields)
-
-
-def _flow_key(entry: Any) -> FlowKey | None:
-    fields = dict(entry.match.items())
-    if "ipv4_dst" in fields:
-        fields["ipv4_dst"] = _prefix(fields["ipv4_dst"])
-    known = fields.keys() <= Match.__dataclass_fields__.keys()
-    if not known or entry.table_id not in list(Table):
-        return None
-    return FlowKey(Table(entry.table_id), entry.priority, Match(**fields))
-
-
-def _prefix(value: str | tuple[str, str]) -> str:
-    return f"{value}/32" if isinstance(value, str) else str(IPv4Network("/".join(value)))

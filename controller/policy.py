@@ -18,6 +18,7 @@ class Policy:
 
     protection: against what the switches themselves repair, without the controller.
     restores: whether the controller sends new rules when a span fails or returns.
+    reoptimises: whether that is a move without loss behind local repair, not one at once.
     design: computes the rules; by default the shortest paths, repaired as `protection` says.
     app: the name of a Ryu application that runs in place of the controller, unmodified;
     the fields above mean nothing then.
@@ -27,5 +28,6 @@ class Policy:
     summary: str
     protection: Protection = Protection.NONE
     restores: bool = False
+    reoptimises: bool = False
     design: DesignMaker = ByDestination
     app: str | None = None

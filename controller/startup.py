@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -50,6 +51,16 @@ def policy_problems(
     except InputError as error:
         problems += error.problems
     return problems
+
+
+def timer_problems(timers: Mapping[str, float]) -> list[Problem]:
+    """Timers that make no sense. Only hold-off and wait-to-restore may be 0."""
+    may_be_zero = ("hold_off_s", "wait_to_restore_s")
+    return [
+        Problem(f"--{name.replace('_', '-')}", f"{value:g} is too small; give a positive number")
+        for name, value in timers.items()
+        if not (value > 0 or (value == 0 and name in may_be_zero))
+    ]
 
 
 def app_problems(names: list[str]) -> list[Problem]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from experiments.run_folder import read_jsonl
+from experiments.scenario import Healing
 from experiments.trial_job import TrialFailed
 from topologies.plan import CONTROLLER_PORT, NetworkPlan
 from traffic.clock import NS_PER_S, now_ns
@@ -21,13 +22,16 @@ _READY_DEADLINE_NS = 60 * NS_PER_S
 _QUIET_NS = NS_PER_S // 2
 _POLL_S = 0.1
 _END_GRACE_S = 10.0
+INSPECT_PORT = 8080
 EVENTS_FILE = "controller-events.jsonl"
 
 
 class ControllerProcess:
     """A running controller; a context manager that ends it."""
 
-    def __init__(self, net: Any, network: NetworkPlan, policy: str, out: Path) -> None:
+    def __init__(
+        self, net: Any, network: NetworkPlan, policy: str, out: Path, healing: Healing
+    ) -> None:
         """Start it in the network's controller node; `out` takes plan, events and log."""
         self._events = out / EVENTS_FILE
         self._log = out / "logs" / "controller.log"
@@ -37,7 +41,10 @@ class ControllerProcess:
             sys.executable, "-m", "controller.launch",
             "--plan", str(plan), "--policy", policy, "--events", str(self._events),
             "--listen", "0.0.0.0", "--port", str(CONTROLLER_PORT),  # noqa: S104 - own namespace
+            "--inspect-port", str(INSPECT_PORT),
         ]  # fmt: skip
+        for timer, value in healing.model_dump().items():
+            command += [f"--{timer.replace('_', '-')}", str(value)]
         with self._log.open("wb") as log:
             self._process = net.get("controller").popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT

@@ -10,6 +10,7 @@ from typing import Any
 from controller.graph import Graph
 from experiments.control import EVENTS_FILE
 from experiments.failover import Outage, ProbeFlow, delivery, outage
+from experiments.healing import CutSeen, lost_by_stage, move
 from experiments.impact import inference_impact, training_impact
 from experiments.phases import Phase, phases
 from experiments.run_folder import TrialFolder, read_jsonl
@@ -108,17 +109,30 @@ def _probe(trial: _Trial, workload: ProbeWorkload) -> dict[str, Any]:
         "total": asdict(delivery(flow, begin_ns, end_ns)),
         "phases": {p.name: asdict(delivery(flow, p.from_ns, p.until_ns)) for p in trial.phases},
         "failover": None,
+        "reoptimisation": None,
         "reversion": None,
+        "move_back": None,
     }
     cuts = [step for step in trial.result.faults if step["step"] == "cut"]
     mends = [step for step in trial.result.faults if step["step"] == "mend"]
     if cuts:
         figures["failover"] = _failover(trial, workload, flow, cuts[0])
+        first_ns = cuts[0]["t_ns"]
+        mended_ns = mends[0]["t_ns"] if mends else end_ns
+        figures["reoptimisation"] = _move(trial, flow, "failure", first_ns, mended_ns)
     if mends:
         # What is lost because of the mend is sent while the packets before it are on their way.
         found = outage(flow, mends[-1]["t_ns"], end_ns)
         figures["reversion"] = asdict(found)
+        figures["move_back"] = _move(trial, flow, "reversion", mends[-1]["t_ns"], end_ns)
     return figures
+
+
+def _move(
+    trial: _Trial, flow: ProbeFlow, reason: str, since_ns: int, end_ns: int
+) -> dict[str, Any] | None:
+    found = move(flow, trial.events, reason, since_ns, end_ns)
+    return None if found is None else asdict(found)
 
 
 def _failover(
@@ -137,10 +151,12 @@ def _failover(
         "detection_ms": None,
         "switchover_ms": None,
         "recovery_ms": None,
+        "lost_by_stage": None,
         "cut_span_delay_ms": upstream.span_delay_ns / NS_PER_MS if upstream else None,
     }
     if upstream and found.resumed_sent_ns is not None:
         figures |= _split(trial, upstream, cut, found)
+        figures["lost_by_stage"] = lost_by_stage(flow, _seen(trial, upstream, cut), found)
     return figures
 
 
@@ -189,22 +205,27 @@ def _split(
     """
     assert found.resumed_sent_ns is not None
     recovery_ms = (found.resumed_sent_ns + way.to_site_ns - cut["t_ns"]) / NS_PER_MS
-    control_ns = round(trial.job.plan.switch(way.site).control_delay_us * NS_PER_US)
-    seen_ns = [
-        event["t_ns"]
-        for event in trial.events
-        if event["event"] == "port-not-live"
-        and event["t_ns"] >= cut["t_ns"]
-        and (event.get("site"), event.get("span")) == (way.site, way.span)
-    ]
-    if not seen_ns:
+    detected_ns = _seen(trial, way, cut).detected_ns
+    if detected_ns is None:
         return {"recovery_ms": recovery_ms, "detection_ms": None, "switchover_ms": None}
-    detection_ms = (min(seen_ns) - control_ns - cut["t_ns"]) / NS_PER_MS
+    detection_ms = (detected_ns - cut["t_ns"]) / NS_PER_MS
     return {
         "recovery_ms": recovery_ms,
         "detection_ms": detection_ms,
         "switchover_ms": recovery_ms - detection_ms,
     }
+
+
+def _seen(trial: _Trial, way: _WayToCut, cut: dict[str, Any]) -> CutSeen:
+    control_ns = round(trial.job.plan.switch(way.site).control_delay_us * NS_PER_US)
+    seen_ns = [
+        event["t_ns"] - control_ns
+        for event in trial.events
+        if event["event"] == "port-not-live"
+        and event["t_ns"] >= cut["t_ns"]
+        and (event.get("switch"), event.get("span")) == (way.site, way.span)
+    ]
+    return CutSeen(cut["t_ns"], way.to_site_ns, way.span_delay_ns, min(seen_ns, default=None))
 
 
 def _bulk(trial: _Trial, workload: BulkWorkload) -> dict[str, Any]:

@@ -31,7 +31,10 @@ def built_network(plan: NetworkPlan, bfd: Bfd, policy: str) -> Iterator[Any]:
     if POLICIES[policy].app:
         plan, timers = plan.with_learning_hosts(), None
     else:
-        timers = BfdTimers(bfd.interval_ms, bfd.multiplier)
+        paces = {span.id: bfd.spans.get(span.id, bfd) for span in plan.spans}
+        timers = {
+            name: BfdTimers(pace.interval_ms, pace.multiplier) for name, pace in paces.items()
+        }
     with build_network(plan, bfd=timers) as net:
         yield net
 

@@ -24,11 +24,29 @@ class Clock(StrEnum):
     REAL = "real"
 
 
-class Bfd(Strict):
-    """Bidirectional Forwarding Detection (RFC 5880) on every span."""
+class BfdPace(Strict):
+    """The pace of Bidirectional Forwarding Detection (RFC 5880)."""
 
     interval_ms: int = Field(default=10, ge=1, le=10_000)
     multiplier: int = Field(default=3, ge=1, le=255)
+
+
+class Bfd(BfdPace):
+    """On every span, with other paces on some."""
+
+    spans: dict[str, BfdPace] = Field(default_factory=dict)
+    """By span id: where it differs."""
+
+
+class Healing(Strict):
+    """How patient the controller is; docs/reference/controller.md explains each timer."""
+
+    hold_off_s: float = Field(default=0.1, ge=0, le=3600)
+    wait_to_restore_s: float = Field(default=1.0, ge=0, le=3600)
+    half_life_s: float = Field(default=5.0, gt=0, le=86_400)
+    suppress_at: float = Field(default=2500.0, gt=0)
+    reuse_at: float = Field(default=750.0, gt=0)
+    longest_damping_s: float = Field(default=30.0, gt=0, le=86_400)
 
 
 class _Workload(Strict):
@@ -154,7 +172,8 @@ class Scenario(Strict):
     classes: bool = False
     """Spans serve interactive data (queue 1, or DSCP EF) ahead of best effort (queue 2)."""
     bfd: Bfd = Bfd()
-    policies: tuple[str, ...] = Field(default=("fast-reroute",), min_length=1)
+    healing: Healing = Healing()
+    policies: tuple[str, ...] = Field(default=("fast-reroute-reoptimise",), min_length=1)
     warmup_s: float = Field(default=1.0, ge=0)
     """Left out of every statistic."""
     duration_s: float = Field(gt=0, le=86_400)

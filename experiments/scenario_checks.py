@@ -29,6 +29,7 @@ def semantic_problems(
     """Everything wrong with a scenario that no single field shows."""
     return [
         *_policies(data, locate),
+        *_bfd_spans(data, topology, locate),
         *_workload_names(data, locate),
         *_workloads(data, topology, locate),
         *_faults(data, topology, locate),
@@ -56,6 +57,17 @@ def _policies(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
         elif name in seen:
             yield Problem(locate(("policies", index)), f"policy {name!r} stands here twice")
         seen.add(name)
+
+
+def _bfd_spans(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+) -> Iterator[Problem]:
+    bfd = data.get("bfd")
+    spans = bfd.get("spans") if isinstance(bfd, Mapping) else None
+    known = [span.id for span in topology.spans] if topology else None
+    for name in spans if isinstance(spans, Mapping) else ():
+        if known is not None and name not in known:
+            yield Problem(locate(("bfd", "spans", str(name))), unknown("span", str(name), known))
 
 
 def _workload_names(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:

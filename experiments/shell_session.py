@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments.control import ControllerProcess
 from experiments.network import built_network, wait_for_bfd
-from experiments.scenario import Bfd
+from experiments.scenario import Bfd, Healing
 from experiments.trial_job import TrialFailed
 from topologies.build import NetworkCLI
 from topologies.plan import NetworkPlan
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         with (
             built_network(job.plan, job.bfd, job.policy) as net,
-            ControllerProcess(net, job.plan, job.policy, out) as controller,
+            ControllerProcess(net, job.plan, job.policy, out, Healing()) as controller,
         ):
             controller.wait_ready()
             wait_for_bfd(job.plan, job.policy)

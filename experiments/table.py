@@ -85,8 +85,21 @@ def _probe_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     crosses = any(w is not None and w["failover"]["crosses_cut"] for w in workload)
     if crosses:
         yield from _failover_rows(workload)
+    if any(w is not None and w["reoptimisation"] is not None for w in workload):
+        yield _row("lost at the move to the best paths left", workload, _lost_in("reoptimisation"))
     if example["reversion"] is not None:
         yield _row("lost at the mend", workload, lambda w: f"{w['reversion']['lost']:,}")
+    if any(w is not None and w["move_back"] is not None for w in workload):
+        yield _row("lost at the move back", workload, _lost_in("move_back"))
+
+
+def _lost_in(move: str) -> Callable[[Figures], str]:
+    return lambda w: MISSING if w[move] is None else f"{w[move]['lost']:,}"
+
+
+def _lost_by_stage(figures: Figures) -> str:
+    stages = figures["failover"]["lost_by_stage"]
+    return MISSING if stages is None else " / ".join(f"{lost:,}" for lost in stages.values())
 
 
 def _failover_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
@@ -101,6 +114,7 @@ def _failover_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     yield _row("cut to recovery, ms", workload, failover("recovery_ms"))
     yield _row("  detection, ms", workload, failover("detection_ms"))
     yield _row("  switchover, ms", workload, failover("switchover_ms"))
+    yield _row("lost in flight / detection / switchover", workload, _lost_by_stage)
 
 
 def _training_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:

@@ -87,7 +87,9 @@ class _Trial:
         self._stage("building the network")
         net = stack.enter_context(built_network(job.plan, scenario.bfd, job.policy))
         self._stage("starting the controller")
-        controller = stack.enter_context(ControllerProcess(net, job.plan, job.policy, self._out))
+        controller = stack.enter_context(
+            ControllerProcess(net, job.plan, job.policy, self._out, scenario.healing)
+        )
         controller.wait_ready()
         wait_for_bfd(job.plan, job.policy)
         controller.wait_settled()

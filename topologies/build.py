@@ -11,7 +11,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
@@ -60,22 +60,25 @@ _SPARE_FILES = 1024
 
 
 @contextmanager
-def build_network(plan: NetworkPlan, *, bfd: BfdTimers | None = None) -> Iterator[Network]:
+def build_network(
+    plan: NetworkPlan, *, bfd: BfdTimers | Mapping[str, BfdTimers] | None = None
+) -> Iterator[Network]:
     """Build the network and take it down at the end of the `with`.
 
-    bfd: run BFD on every span with these timers.
+    bfd: run BFD with these timers on every span, or by span id on those named.
 
     Needs root, a running Open vSwitch with its kernel datapath, and netem. Raises
     BuildError, and leaves nothing behind, when any of it fails; bridges, interfaces
     and processes of others are never touched.
     """
     with ExitStack() as undo:
-        network = _build(plan, bfd, undo)
+        by_span = bfd if isinstance(bfd, Mapping) else {span.id: bfd for span in plan.spans}
+        network = _build(plan, by_span, undo)
         undo.callback(network.stop)
         yield network
 
 
-def _build(plan: NetworkPlan, bfd: BfdTimers | None, stack: ExitStack) -> Network:
+def _build(plan: NetworkPlan, bfd: Mapping[str, BfdTimers | None], stack: ExitStack) -> Network:
     """Make everything; `stack` undoes it, in reverse order, should a later part fail."""
     _check_machine()
     owner, group = f"{os.getpid()}.{time.monotonic_ns()}", 0x40000000 | os.getpid()
@@ -92,14 +95,14 @@ def _build(plan: NetworkPlan, bfd: BfdTimers | None, stack: ExitStack) -> Networ
         inodes = frozenset(namespace.inode for namespace in namespaces.values())
         guard.also(inodes)
         undo.callback(remove_bridges, database, owner)
-        bridges = _bridges(plan)
-        add_bridges(database, owner, bridges, bfd)
+        bridges = _bridges(plan, bfd)
+        add_bridges(database, owner, bridges)
         undo.callback(end_processes, inodes)
         switches = [
             BuiltSwitch(
                 bridge.name,
                 bridge.dpid,
-                create=partial(add_bridges, database, owner, [bridge], bfd),
+                create=partial(add_bridges, database, owner, [bridge]),
                 remove=partial(remove_bridges, database, owner, [bridge.name]),
             )
             for bridge in bridges
@@ -195,11 +198,11 @@ def _write_setting(name: str, value: str) -> None:
         os.close(descriptor)
 
 
-def _bridges(plan: NetworkPlan) -> list[Bridge]:
-    spans = {port.interface for span in plan.spans for port in (span.a, span.b)}
+def _bridges(plan: NetworkPlan, bfd: Mapping[str, BfdTimers | None]) -> list[Bridge]:
+    timers = {port.interface: bfd.get(span.id) for span in plan.spans for port in (span.a, span.b)}
     ports: dict[str, list[BridgePort]] = {switch.name: [] for switch in plan.switches}
     for port in planned_ports(plan):
-        known = BridgePort(port.interface, port.number, bfd=port.interface in spans)
+        known = BridgePort(port.interface, port.number, timers.get(port.interface))
         ports[port.switch].append(known)
     return [
         Bridge(

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from controller.policies import (
     fast_reroute,
+    fast_reroute_reoptimise,
     none,
     path_protection,
     restoration,
@@ -25,7 +26,14 @@ __all__ = ["CHOOSABLE", "POLICIES", "Policy", "policy_named"]
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         module.POLICY.name: module.POLICY
-        for module in (fast_reroute, restoration, path_protection, spanning_tree, none)
+        for module in (
+            fast_reroute_reoptimise,
+            fast_reroute,
+            path_protection,
+            restoration,
+            spanning_tree,
+            none,
+        )
     }
 )
 CHOOSABLE = (

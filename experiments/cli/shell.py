@@ -24,7 +24,10 @@ from topologies.problems import InputError, Problem
 @click.command()
 @click.argument("topology", default="ai-backbone")
 @click.option(
-    "--policy", type=click.Choice(list(POLICIES)), default="fast-reroute", show_default=True
+    "--policy",
+    type=click.Choice(list(POLICIES)),
+    default="fast-reroute-reoptimise",
+    show_default=True,
 )
 @click.option(
     "--scale",

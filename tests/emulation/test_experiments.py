@@ -74,7 +74,7 @@ def test_fast_reroute_switches_at_once_and_restoration_when_the_answer_has_come(
     sent_ns = min(
         event["t_ns"]
         for event in events
-        if event["event"] == "update-sent" and event["site"] == "a" and event["t_ns"] > cut_ns
+        if event["event"] == "update-sent" and event["switch"] == "a" and event["t_ns"] > cut_ns
     )
     answer_ms = (sent_ns - cut_ns) / 1e6 + control_us / 1000
     assert control_us > 4000
@@ -122,6 +122,22 @@ def test_same_seed_same_bytes_idle_or_loaded_and_another_seed_another_sample(
     assert idle["policies"]["fast-reroute"]["probes"]["probe"]["total"]["lost"] > 0
 
 
+def test_an_outage_is_split_and_the_moves_after_it_cost_nothing(tmp_path: Path) -> None:
+    result = run_scenario("heal.yaml", tmp_path)
+    probe = result["policies"]["fast-reroute-reoptimise"]["probes"]["probe"]
+    stages = probe["failover"]["lost_by_stage"]
+    assert sum(stages.values()) == probe["failover"]["lost"] == probe["total"]["lost"]
+    # The span has a faster BFD of its own: 2 ms x 3.
+    assert 4 <= probe["failover"]["detection_ms"] <= 6.5
+    assert stages["detection"] <= 6.5 * 5
+    assert stages["switchover"] <= 5
+    for move in ("reoptimisation", "move_back"):
+        assert probe[move]["lost"] == 0
+        assert probe[move]["switched_ms"] > 0
+    assert probe["reoptimisation"]["begun_ms"] > 50
+    assert probe["reversion"]["lost"] == 0
+
+
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     with subprocess.Popen(
         command("run", "fiber-cut", "--out", str(tmp_path), "--policy", "fast-reroute"),
@@ -161,7 +177,7 @@ faults:
         encoding="utf-8",
     )
     result = run_scenario(str(scenario), tmp_path / "runs")
-    failover = result["policies"]["fast-reroute"]["probes"]["probe"]["failover"]
+    failover = result["policies"]["fast-reroute-reoptimise"]["probes"]["probe"]["failover"]
     assert result["topology"]["sites"] == 25
     assert result["topology"]["spans"] == 56
     assert failover["recovered"]

@@ -2,153 +2,358 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
-from controller.changes import Stock
-from controller.core import Core, Effect, Log, Occasion, Send, TakeStock
-from controller.desired import Designer
-from controller.openflow import port_is_live
+from controller.dataplane import DataPlane, Outcome
+from controller.discovery import frame_of
+from controller.effects import Log
+from controller.health import Timers
+from controller.liveness import PortState
 from controller.policies import POLICIES, policy_named
-from controller.rules import FlowKey, Match, Table
-from tests.unit.controller_plans import Edge, plan_of
-from topologies.plan import NetworkPlan, PlannedSwitch
+from controller.readback import port_state
+from controller.rules import Flow, FlowKey, Match, SwitchRules, Table
+from tests.unit.controller_plans import Edge, one_host_per_switch, plan_of
+from tests.unit.controller_switches import Bench
 from topologies.problems import InputError
 
 SQUARE = plan_of([Edge("a", "b"), Edge("b", "c"), Edge("c", "d"), Edge("d", "a")])
+ALL = ["fast-reroute", "restoration", "fast-reroute-reoptimise"]
+REOPTIMISE = "fast-reroute-reoptimise"
+LONG_S = 10.0
 
 
-def names(effects: Iterable[Effect]) -> list[str]:
-    return [effect.event for effect in effects if isinstance(effect, Log)]
+def delivers(bench: Bench) -> bool:
+    plane = DataPlane(bench.plan, bench.held)
+    hosts = one_host_per_switch(bench.plan)
+    dead = frozenset(bench.dead)
+    return all(
+        plane.send(a, b, dead).outcome is Outcome.DELIVERED for a in hosts for b in hosts if a != b
+    )
 
 
-def logged(effects: Iterable[Effect], event: str) -> list[dict[str, object]]:
-    return [dict(e.fields) for e in effects if isinstance(e, Log) and e.event == event]
+@pytest.mark.parametrize("policy", ALL)
+def test_the_network_is_ready_when_all_have_their_rules_and_confirms_its_topology(
+    policy: str,
+) -> None:
+    bench = Bench(SQUARE, policy).start()
+    assert bench.names().count("ready") == 1
+    assert delivers(bench)
+    assert {announce.switch for announce in bench.announced} == {"a", "b", "c", "d"}
+    for span in SQUARE.spans:
+        for near, far in ((span.a, span.b), (span.b, span.a)):
+            frame = frame_of(near.dpid, near.number)
+            bench.do(bench.core.link_heard(far.dpid, far.number, frame, bench.now_s))
+    bench.run(LONG_S)
+    assert bench.logged("topology-confirmed") == [{"spans": 4}]
+    assert not {"link-missing", "link-miswired", "span-down"} & set(bench.names())
 
 
-def sites_sent_to(effects: Iterable[Effect]) -> list[str]:
-    return [effect.site for effect in effects if isinstance(effect, Send)]
+def test_a_span_that_is_not_live_yet_at_the_start_is_no_failure() -> None:
+    bench = Bench(SQUARE, "fast-reroute")
+    bench.dead = {span.id for span in SQUARE.spans}
+    bench.start()
+    assert not {"ready", "span-down"} & set(bench.names())
+    for span in SQUARE.spans:
+        bench.span(span.id, up=True)
+    assert bench.names()[-1] == "ready"
 
 
-def ports_of(plan: NetworkPlan, switch: PlannedSwitch, live: bool = True) -> dict[int, bool]:
-    ends = [end for span in plan.spans for end in (span.a, span.b)]
-    return {end.number: live for end in ends if end.switch == switch.name}
+def test_restoration_sends_only_differences_at_once_and_moves_back_after_a_wait() -> None:
+    bench = Bench(SQUARE, "restoration").start()
+    assert delivers(bench)
+    since, sent = len(bench.log), len(bench.sent)
+    bench.span("s0", up=False)
+    assert bench.names(since)[:3] == ["port-not-live", "span-down", "paths-computed"]
+    assert bench.logged("paths-computed", since) == [{"avoided_spans": ["s0"]}]
+    assert 0 < sum(send.count for send in bench.sent[sent:]) < 12
+    bench.run(0.1)
+    assert delivers(bench)
+    since = len(bench.log)
+    bench.span("s0", up=True)
+    assert bench.logged("wait-to-restore", since) == [{"span": "s0", "wait_s": 1.0}]
+    bench.run(0.9)
+    assert "paths-computed" not in bench.names(since)
+    bench.run(0.2)
+    assert bench.logged("paths-computed", since) == [{"avoided_spans": []}]
+    assert delivers(bench)
 
 
-def running(policy: str, plan: NetworkPlan = SQUARE) -> Core:
-    """A controller whose switches have all connected and installed their rules."""
-    core = Core(plan, policy_named(policy))
-    list(core.start())
-    for switch in plan.switches:
-        list(core.switch_connected(switch.dpid, ports_of(plan, switch)))
-        list(core.installed(switch.name, Occasion.RULES))
-    return core
-
-
-def report(core: Core, span: int, live: bool, plan: NetworkPlan = SQUARE) -> list[Effect]:
-    """Both ends of a span say how it is."""
-    ends = (plan.spans[span].a, plan.spans[span].b)
-    return [e for end in ends for e in core.port_reported(end.dpid, end.number, live)]
-
-
-def test_a_switch_that_connects_gets_its_rules_and_is_asked_what_else_it_holds() -> None:
-    core = Core(SQUARE, policy_named("fast-reroute"))
-    list(core.start())
-    effects = list(core.switch_connected(1, {}))
-    assert names(effects) == ["switch-connected", "rules-sent"]
-    assert [type(e) for e in effects if not isinstance(e, Log)] == [Send, TakeStock]
-
-
-def test_ready_comes_once_all_have_installed_and_all_spans_are_live() -> None:
-    core = Core(SQUARE, policy_named("fast-reroute"))
-    list(core.start())
-    seen: list[str] = []
-    for switch in SQUARE.switches:
-        not_yet = ports_of(SQUARE, switch, live=False)
-        seen += names(core.switch_connected(switch.dpid, not_yet))
-        seen += names(core.installed(switch.name, Occasion.RULES))
-    assert "ready" not in seen
-    assert "span-down" not in seen  # BFD needs a moment; that is no failure
-    for number in range(len(SQUARE.spans)):
-        seen += names(report(core, number, live=True))
-    assert seen.count("ready") == 1
-    assert seen[-1] == "ready"
-
-
-def test_restoration_sends_only_differences_and_moves_back_on_repair() -> None:
-    core = running("restoration")
-    down = report(core, 0, live=False)
-    assert names(down)[:3] == ["port-not-live", "span-down", "paths-computed"]
-    assert logged(down, "paths-computed") == [{"failed_spans": ["s0"]}]
-    assert set(sites_sent_to(down)) == {"a", "b", "c", "d"} - unaffected_by_s0()
-    one_end_up = list(core.port_reported(SQUARE.spans[0].a.dpid, SQUARE.spans[0].a.number, True))
-    assert names(one_end_up) == ["port-live"]  # a one-way fibre is a dead one
+def test_a_one_way_fibre_is_a_dead_one() -> None:
+    bench = Bench(SQUARE, "restoration").start()
     end = SQUARE.spans[0].b
-    up = list(core.port_reported(end.dpid, end.number, True))
-    assert names(up)[:3] == ["port-live", "span-up", "paths-computed"]
-    assert sorted(sites_sent_to(up)) == sorted(sites_sent_to(down))
-
-
-def unaffected_by_s0() -> set[str]:
-    designer, policy = Designer(SQUARE), policy_named("restoration")
-    before, after = designer.desired(policy).rules, designer.desired(policy, ["s0"]).rules
-    return {site for site in before if before[site] == after[site]}
+    bench.do(bench.core.port_reported(end.dpid, end.number, PortState.NOT_HEARD, 0))
+    [down] = bench.logged("span-down")
+    assert down == {"span": "s0", "seen_by": "b", "how": "bfd"}
 
 
 def test_fast_reroute_leaves_the_healing_to_the_switches() -> None:
-    core = running("fast-reroute")
-    effects = report(core, 0, live=False)
-    assert names(effects) == ["port-not-live", "span-down", "port-not-live"]
-    assert sites_sent_to(effects) == []
+    bench = Bench(SQUARE, "fast-reroute").start()
+    sent = len(bench.sent)
+    bench.span("s0", up=False, how=PortState.NO_CARRIER)
+    bench.run(LONG_S)
+    assert delivers(bench)
+    bench.span("s0", up=True)
+    bench.run(LONG_S)
+    assert bench.sent[sent:] == []
+    assert [f["how"] for f in bench.logged("port-not-live")] == ["carrier", "carrier"]
 
 
-def test_a_switch_that_was_away_gets_the_present_state() -> None:
-    core = running("restoration")
-    assert names(core.switch_gone(1)) == ["switch-disconnected"]
-    effects = report(core, 1, live=False)
-    assert "a" not in sites_sent_to(effects)
-    back = list(core.switch_connected(1, ports_of(SQUARE, SQUARE.switches[0])))
-    assert sites_sent_to(back) == ["a"]
-    sent = next(e for e in back if isinstance(e, Send))
-    fresh = Designer(SQUARE).desired(policy_named("restoration"), ["s1"]).rules["a"]
-    assert len(sent.changes) == len(fresh.flows) + 1
+def test_after_a_repair_the_network_moves_to_the_best_paths_and_back_in_steps() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    since = len(bench.log)
+    bench.span("s0", up=False)
+    bench.run(0.05)
+    assert "update-begun" not in bench.names(since)  # failures may come together
+    bench.span("s2", up=False)
+    bench.span("s2", up=True)
+    bench.run(LONG_S)
+    assert bench.logged("paths-computed", since) == [{"avoided_spans": ["s0"]}]
+    steps = [fields["step"] for fields in bench.logged("update-sent", since)]
+    assert steps == sorted(steps, key=["prepare", "switch", "clean"].index)
+    assert set(steps) == {"prepare", "switch", "clean"}
+    direct = DataPlane(SQUARE, bench.held).send(SQUARE.hosts[1], SQUARE.hosts[0])
+    assert direct.sites == ("b", "c", "d", "a")
+    assert direct.most_labels == 0
+    bench.span("s0", up=True)
+    bench.run(LONG_S)
+    reasons = [fields["reason"] for fields in bench.logged("update-done", since)]
+    assert reasons == ["failure", "reversion"]
+    assert bench.held == Bench(SQUARE, REOPTIMISE).start().held
 
 
-def test_what_a_returning_switch_holds_and_nobody_wants_is_removed() -> None:
-    core = running("fast-reroute")
-    effects = list(core.stock_taken("a", Stock((FlowKey(Table.LABELS, 9, Match()),), (), (5,))))
-    assert logged(effects, "leftovers-removed") == [{"site": "a", "flows": 1, "groups": 1}]
-    assert sites_sent_to(effects) == ["a"]
-    assert list(core.stock_taken("a", Stock())) == []
+def test_old_rules_stay_until_the_packets_that_need_them_are_through() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    since = len(bench.log)
+    bench.span("s0", up=False)
+    bench.run(0.2)
+    [switched] = bench.logged("update-switched", since)
+    slowest_s = sum(span.delay_us / 1e6 + span.buffer_ms / 1e3 for span in SQUARE.spans[1:])
+    assert switched["drain_s"] > slowest_s
+    bench.run(switched["drain_s"] - 0.2)
+    assert "update-done" not in bench.names(since)
+    bench.run(0.3)
+    assert "update-done" in bench.names(since)
+
+
+def test_a_flapping_span_is_damped_and_trusted_again_in_the_end() -> None:
+    bench = Bench(SQUARE, REOPTIMISE, timers=Timers(hold_off_s=0.1)).start()
+    since = len(bench.log)
+    for _ in range(4):
+        bench.span("s0", up=False)
+        bench.run(0.01)
+        bench.span("s0", up=True)
+        bench.run(0.01)
+    [first, *_] = bench.logged("span-damped", since)
+    assert first["wait_s"] > 5
+    bench.run(3.0)
+    # All the flapping was one move; nothing led back meanwhile.
+    assert len(bench.logged("update-begun", since)) == 1
+    bench.run(30.0)
+    assert bench.logged("span-trusted", since) == [{"span": "s0"}]
+    assert bench.logged("update-done", since)[-1]["reason"] == "reversion"
+
+
+def test_spans_that_come_back_one_after_the_other_are_one_move() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    bench.span("s0", up=False)
+    bench.span("s1", up=False)
+    bench.run(LONG_S)
+    since = len(bench.log)
+    bench.span("s0", up=True)
+    bench.run(0.8)
+    bench.span("s1", up=True)
+    bench.run(LONG_S)
+    assert bench.logged("paths-computed", since) == [{"avoided_spans": []}]
+
+
+def test_a_partition_is_told_with_the_switches_on_each_side_and_its_end() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    since = len(bench.log)
+    bench.span("s0", up=False)
+    bench.span("s2", up=False)
+    bench.run(LONG_S)
+    assert bench.logged("partitioned", since) == [{"parts": [["a", "d"], ["b", "c"]]}]
+    bench.span("s0", up=True)
+    assert bench.logged("partition-over", since) == [{}]
+    bench.run(LONG_S)
+    assert delivers(bench)
+
+
+def test_a_failed_switch_holds_nothing_up() -> None:
+    triangle = plan_of([*(Edge(*pair) for pair in ("ab", "bc", "ca")), Edge("c", "d")])
+    bench = Bench(triangle, REOPTIMISE).start()
+    since = len(bench.log)
+    bench.slow.add("b")
+    bench.span("s0", up=False)
+    bench.span("s1", up=False)
+    bench.run(0.2)
+    bench.disconnect("b")
+    bench.run(LONG_S)
+    assert bench.logged("partitioned", since) == [{"parts": [["a", "c", "d"], ["b"]]}]
+    assert bench.logged("update-done", since)[-1]["reason"] == "failure"
+
+
+def test_a_new_controller_takes_over_without_touching_what_is_right() -> None:
+    old = Bench(SQUARE, REOPTIMISE).start()
+    old.span("s0", up=False)
+    old.run(LONG_S)
+    new = Bench(SQUARE, REOPTIMISE, held=old.held)
+    new.dead = {"s0"}  # it failed while nobody was looking
+    new.start()
+    new.run(LONG_S)
+    assert new.sent == []
+    assert all(f["wrong"] == f["missing"] == f["extra"] == 0 for f in new.logged("stock-taken"))
+    assert [f["span"] for f in new.logged("span-down")] == ["s0"]
+    assert new.logged("update-done") == [{"update": 1, "reason": "take-over"}]
+
+
+def test_a_new_controller_repairs_what_is_wrong_and_finishes_what_was_begun() -> None:
+    old = Bench(SQUARE, REOPTIMISE).start()
+    old.span("s0", up=False)
+    old.run(0.115)  # some switches are a step ahead
+    held = dict(old.held)
+    broken = next(key for key in held["c"].flows if key.table is Table.ADDRESSES)
+    held["c"] = replace(held["c"], flows={**held["c"].flows, broken: Flow(broken, ())})
+    stray = FlowKey(Table.ADDRESSES, 900, Match(ipv4_dst="10.9.9.9/32"))
+    held["d"] = replace(held["d"], flows={**held["d"].flows, stray: Flow(stray, ())})
+    new = Bench(SQUARE, REOPTIMISE, held=held)
+    new.dead, new.foreign = {"s0"}, {"a": ("odd",)}
+    new.start()
+    new.run(LONG_S)
+    told = {f["switch"]: f for f in new.logged("stock-taken")}
+    assert told["c"]["wrong"] + told["c"]["missing"] > 0
+    assert new.logged("foreign-removed") == [{"switch": "a", "flows": 1}]
+    assert delivers(new)
+    assert stray not in new.held["d"].flows
+    away = Bench(SQUARE, REOPTIMISE, held=new.held)
+    away.dead = {"s0"}
+    assert away.start().sent == []
+
+
+@pytest.mark.parametrize("policy", ALL)
+def test_a_switch_that_restarts_empty_gets_all_rules_and_one_that_was_only_away_none(
+    policy: str,
+) -> None:
+    bench = Bench(SQUARE, policy).start()
+    before = dict(bench.held)
+    for forgotten in (False, True):
+        since = len(bench.sent)
+        bench.disconnect("b")
+        if forgotten:
+            bench.held["b"] = SwitchRules()
+        bench.connect("b")
+        bench.run(1.0)
+        assert {send.switch for send in bench.sent[since:]} == ({"b"} if forgotten else set())
+        assert bench.held == before
+
+
+def test_a_switch_that_cannot_be_reached_has_the_update_taken_back_until_it_returns() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    before = dict(bench.held)
+    bench.slow.add("c")
+    bench.span("s0", up=False)
+    bench.run(0.2)
+    bench.disconnect("c")
+    bench.run(LONG_S)
+    assert [f["switch"] for f in bench.logged("update-taken-back")] == ["c"]
+    assert bench.held == before
+    assert delivers(bench)  # by the repair
+    bench.slow.clear()
+    bench.connect("c")
+    bench.run(LONG_S)
+    assert bench.logged("update-done")[-1]["reason"] == "failure"
+    assert delivers(bench)
+
+
+def test_an_update_does_not_begin_while_a_switch_that_it_needs_is_away() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    bench.disconnect("c")
+    sent = len(bench.sent)
+    bench.span("s0", up=False)
+    bench.run(LONG_S)
+    assert bench.logged("update-postponed") == [{"reason": "failure", "waiting_for": ["c"]}]
+    assert bench.sent[sent:] == []
+    bench.connect("c")
+    bench.run(LONG_S)
+    assert bench.logged("update-done")[-1]["reason"] == "failure"
+
+
+def test_a_switch_lost_in_the_middle_of_the_switch_over_is_waited_for() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    bench.span("s0", up=False)
+    bench.run(0.1 + 0.015)
+    assert bench.core.installer.pending[0]["step"] == "switch"
+    bench.disconnect("c")
+    bench.run(LONG_S)
+    assert [f["switch"] for f in bench.logged("update-waiting")] == ["c"]
+    assert delivers(bench)
+    bench.connect("c")
+    bench.run(LONG_S)
+    assert bench.logged("update-done")[-1]["reason"] == "failure"
+    assert delivers(bench)
+
+
+def test_a_refused_rule_is_told_and_the_move_not_made() -> None:
+    bench = Bench(SQUARE, REOPTIMISE).start()
+    before = dict(bench.held)
+    bench.span("s0", up=False)
+    bench.run(0.105)
+    bench.do(bench.core.switch_error(2, 5, 6, "PutFlow(…)", bench.now_s))
+    bench.run(LONG_S)
+    told = {"switch": "b", "dpid": 2, "type": 5, "code": 6, "refused": "PutFlow(…)"}
+    assert bench.logged("switch-error") == [told]
+    assert bench.held == before
+    assert delivers(bench)
 
 
 def test_what_does_not_appear_in_time_is_told_and_the_rest_goes_on() -> None:
-    core = Core(SQUARE, policy_named("restoration"))
-    list(core.start())
-    for switch in SQUARE.switches[:3]:
-        list(core.switch_connected(switch.dpid, ports_of(SQUARE, switch)))
-    effects = list(core.start_up_over())
-    assert logged(effects, "switches-missing") == [{"sites": ["d"]}]
-    assert [f["span"] for f in logged(effects, "span-down")] == ["s2", "s3"]
-    assert "d" not in sites_sent_to(effects)
+    for policy in ALL:
+        bench = Bench(SQUARE, policy).start(without=["d"])
+        bench.do(bench.core.start_up_over(bench.now_s))
+        bench.dead |= {"s2", "s3"}
+        bench.run(LONG_S)
+        assert bench.logged("switches-missing") == [{"switches": ["d"]}]
+        assert [f["span"] for f in bench.logged("span-down")] == ["s2", "s3"]
+        assert "d" not in {send.switch for send in bench.sent}
+        trace = DataPlane(SQUARE, bench.held).send(SQUARE.hosts[0], SQUARE.hosts[2])
+        assert trace.sites == ("a", "b", "c")
 
 
-def test_an_unknown_switch_and_a_refusal_are_told_as_warnings() -> None:
-    core = running("fast-reroute")
-    unknown = list(core.switch_connected(77, {1: True}))
-    assert unknown == [Log("unknown-switch", {"dpid": 77}, warning=True)]
-    assert list(core.port_reported(77, 1, False)) == []
-    (refused,) = core.switch_error(2, 5, 6)
-    fields = {"site": "b", "dpid": 2, "type": 5, "code": 6}
-    assert refused == Log("switch-error", fields, warning=True)
+def test_an_unknown_switch_is_told_and_left_alone() -> None:
+    bench = Bench(SQUARE, "fast-reroute").start()
+    since = len(bench.log)
+    bench.do(bench.core.switch_connected(77, {1: PortState.LIVE}, 0))
+    assert bench.log[since:] == [Log("unknown-switch", {"dpid": 77}, warning=True)]
+    assert list(bench.core.port_reported(77, 1, PortState.LIVE, 0)) == []
+
+
+def test_what_is_wired_otherwise_than_planned_is_told() -> None:
+    bench = Bench(SQUARE, "fast-reroute").start()
+    a, b = SQUARE.spans[0].a, SQUARE.spans[0].b
+    c = SQUARE.spans[1].b
+    bench.do(bench.core.link_heard(b.dpid, b.number, frame_of(c.dpid, c.number), 0))
+    bench.do(bench.core.link_heard(b.dpid, 9, frame_of(a.dpid, 8), 0))
+    bench.do(bench.core.link_heard(a.dpid, a.number, b"nonsense", 0))
+    [wrong] = bench.logged("link-miswired")
+    assert wrong["expected"] == f"a port {a.number}"
+    assert wrong["found"] == f"c port {c.number}"
+    assert bench.logged("link-extra")[0]["found"] == "a port 8"
+    bench.run(LONG_S)
+    silent = {(f["switch"], f["port"]) for f in bench.logged("link-missing")}
+    assert (a.switch, a.number) in silent
+    ports = bench.ports(SQUARE.switches[2])
+    del ports[c.number]
+    bench.do(bench.core.switch_connected(3, {**ports, 12: PortState.LIVE}, bench.now_s))
+    assert bench.logged("port-missing") == [{"switch": "c", "port": c.number}]
+    assert bench.logged("port-extra") == [{"switch": "c", "port": 12}]
 
 
 def test_what_cannot_be_protected_is_told_at_the_start() -> None:
     bridge = plan_of([Edge("a", "b"), Edge("b", "c"), Edge("c", "a"), Edge("c", "d")])
-    effects = list(Core(bridge, policy_named("fast-reroute")).start())
-    told = logged(effects, "unprotected")
-    assert {"site": "c", "span": "s3", "destinations": ["d"], "protection": "none"} in told
+    told = Bench(bridge, "fast-reroute").start().logged("unprotected")
+    assert {"switch": "c", "span": "s3", "destinations": ["d"], "protection": "none"} in told
 
 
 class _Port:
@@ -157,16 +362,17 @@ class _Port:
 
 
 @pytest.mark.parametrize(
-    ("state", "config", "live"), [(4, 0, True), (0, 0, False), (5, 0, False), (4, 1, False)]
+    ("state", "config", "is_"),
+    [(4, 0, "live"), (0, 0, "bfd"), (5, 0, "carrier"), (4, 1, "administrative")],
 )
 def test_a_port_is_live_if_bfd_carrier_and_configuration_say_so(
-    state: int, config: int, live: bool
+    state: int, config: int, is_: str
 ) -> None:
-    assert port_is_live(_Port(state, config)) is live
+    assert port_state(_Port(state, config)) == is_
 
 
 def test_policies_are_chosen_by_name() -> None:
-    assert {"fast-reroute", "restoration"} <= set(POLICIES)
+    assert set(ALL) <= set(POLICIES)
     assert policy_named("fast-reroute", "link").protection == "link"
     for name, protection, word in (
         ("fast-rerute", None, "did you mean 'fast-reroute'"),

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from controller.changes import (
     Barrier,
     Change,
+    Comparison,
     DeleteFlow,
     DeleteGroup,
     PutFlow,
     PutGroup,
     Stock,
     changes_between,
-    leftovers,
+    compared,
     removal,
 )
 from controller.dataplane import DataPlane, Outcome, Packet
@@ -107,15 +108,21 @@ def test_a_group_that_changes_gets_another_number_so_flows_never_see_it_change()
                 assert held.groups[number] == new[site].groups[number]
 
 
-def test_leftovers_are_what_nobody_wants() -> None:
+def test_a_stock_is_compared_by_its_contents() -> None:
     rules = DESIGNER.desired(policy_named("fast-reroute")).rules["oslo"]
-    stranger = FlowKey(Table.LABELS, 7, Match())
-    held = Stock((*rules.flows, stranger), ("odd",), (*rules.groups, 99))
-    stale = leftovers(held, rules)
-    assert stale == Stock((stranger,), ("odd",), (99,))
-    kinds = [type(change).__name__ for change in removal(stale)]
-    assert kinds == ["DeleteFlow", "DeleteForeign", "Barrier", "DeleteGroup", "Barrier"]
-    assert removal(leftovers(Stock(tuple(rules.flows), (), tuple(rules.groups)), rules)) == ()
+    total = len(rules.flows) + len(rules.groups)
+    assert compared(Stock(rules), rules) == Comparison(total, 0, 0, 0)
+    stranger = Flow(FlowKey(Table.LABELS, 7, Match()))
+    changed, gone = list(rules.flows)[-2:]
+    flows = {**rules.flows, stranger.key: stranger, changed: Flow(changed, (Output(99),))}
+    del flows[gone]
+    held = Stock(
+        SwitchRules(flows, {**rules.groups, 9: Group(9, GroupKind.INDIRECT, ())}), ("odd",)
+    )
+    assert compared(held, rules) == Comparison(right=total - 2, wrong=1, missing=1, extra=3)
+    kinds = [type(change).__name__ for change in removal(held.foreign)]
+    assert kinds == ["DeleteForeign", "Barrier"]
+    assert removal(()) == ()
 
 
 def test_equal_repairs_share_a_group() -> None:

@@ -131,6 +131,7 @@ def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
         "recovery_ms": tbm_ms,
         "detection_ms": None,
         "switchover_ms": None,
+        "lost_by_stage": None if tbm_ms is None else {"a": 3, "b": 4, "c": lost - 7},
     }
     return {
         "from": "a",
@@ -138,7 +139,9 @@ def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
         "rate_pps": 1000,
         "total": {"lost": lost},
         "failover": failover,
+        "reoptimisation": None if tbm_ms is None else {"lost": 1},
         "reversion": {"lost": 0},
+        "move_back": None,
     }
 
 
@@ -156,6 +159,9 @@ def test_table_shows_failures_as_failures() -> None:
     rows = {row.label: row.values for row in sections(policies)[0].rows}
     assert rows["packets lost"] == ("12", "900", "failed")
     assert rows["failover by timestamps (TBM), ms"] == ("34.6", "not recovered", "failed")
+    assert rows["lost in flight / detection / switchover"] == ("3 / 4 / 5", "–", "failed")
+    assert rows["lost at the move to the best paths left"] == ("1", "–", "failed")
+    assert "lost at the move back" not in rows
     console = Console(width=120, record=True)
     console.print(render(policies))
     assert "broken (failed)" in console.export_text()

@@ -28,11 +28,11 @@ class BfdTimers:
 
 @dataclass(frozen=True, slots=True)
 class BridgePort:
-    """A port with its fixed OpenFlow number; bfd: whether BFD runs on it."""
+    """A port with its fixed OpenFlow number; bfd: with which timers BFD runs on it, if it does."""
 
     interface: str
     number: int
-    bfd: bool
+    bfd: BfdTimers | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,9 @@ class Bridge:
     ports: tuple[BridgePort, ...]
 
 
-def add_bridges(
-    database: Database, owner: str, bridges: Sequence[Bridge], bfd: BfdTimers | None
-) -> None:
+def add_bridges(database: Database, owner: str, bridges: Sequence[Bridge]) -> None:
     """Make all bridges in one transaction and wait until every port has its number."""
-    database.configure(_creation(owner, bridges, bfd), _TAKE_UP_S)
+    database.configure(_creation(owner, bridges), _TAKE_UP_S)
     wanted = {port.interface: port.number for bridge in bridges for port in bridge.ports}
     rows = database.select("Interface", ["name", "ofport", "error"])
     wrong = [_complaint(row, wanted) for row in rows if _is_wrong(row, wanted)]
@@ -79,22 +77,20 @@ def existing_names(database: Database) -> set[str]:
     }
 
 
-def _creation(owner: str, bridges: Sequence[Bridge], bfd: BfdTimers | None) -> list[Operation]:
+def _creation(owner: str, bridges: Sequence[Bridge]) -> list[Operation]:
     mark = ovs_map({OWNER_KEY: owner})
     # Without this type, Open vSwitch takes each port's queueing discipline for its own.
     hands_off = {"type": "linux-noop", "external_ids": mark}
     operations = [_insert("QoS", "hands_off", hands_off)]
     for number, bridge in enumerate(bridges):
-        operations += _bridge_rows(f"b{number}", bridge, mark, bfd)
+        operations += _bridge_rows(f"b{number}", bridge, mark)
     names = [["named-uuid", f"b{number}"] for number in range(len(bridges))]
     insert = ["bridges", "insert", ovs_set(names)]
     operations.append({"op": "mutate", "table": _TABLE, "where": [], "mutations": [insert]})
     return operations
 
 
-def _bridge_rows(
-    key: str, bridge: Bridge, mark: list[object], bfd: BfdTimers | None
-) -> list[Operation]:
+def _bridge_rows(key: str, bridge: Bridge, mark: list[object]) -> list[Operation]:
     local = {"name": bridge.name, "type": "internal"}
     rows = [
         _insert("Interface", f"{key}i", local),
@@ -103,8 +99,8 @@ def _bridge_rows(
     for number, port in enumerate(bridge.ports):
         name = f"{key}_{number}"
         interface: dict[str, object] = {"name": port.interface, "ofport_request": port.number}
-        if bfd and port.bfd:
-            interface["bfd"] = ovs_map(_bfd_settings(bfd))
+        if port.bfd:
+            interface["bfd"] = ovs_map(_bfd_settings(port.bfd))
         port_row = {
             "name": port.interface,
             "interfaces": _reference(f"{name}i"),
