@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from topologies.delays import delay_graph
 from topologies.physics import span_length_km
-from topologies.plan import delay_graph, make_plan
+from topologies.plan import make_plan
 from topologies.spec import FibreType, Topology
 
 

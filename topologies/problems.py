@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -238,9 +238,11 @@ def _step(annotation: Any, part: str | int) -> Any:
     """One part further: a field's name, an index, or the kind of a record that has kinds."""
     if _is_model(annotation):
         return _field_annotation(annotation, part)
-    arguments = getattr(annotation, "__args__", ())
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if isinstance(part, int):
         return arguments[0] if arguments else None
+    if get_origin(annotation) is dict:
+        return arguments[1]
     for argument in arguments:
         if _is_model(argument) and _kind(argument) == part:
             return argument

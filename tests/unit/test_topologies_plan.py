@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.topology_samples import checked, topologies, triangle
-from topologies.plan import GATEWAY_MAC, HOST_MTU, SPAN_MTU, NetworkPlan, central_site, make_plan
+from topologies.delays import central_site
+from topologies.plan import GATEWAY_MAC, HOST_MTU, SPAN_MTU, NetworkPlan, make_plan
 from topologies.spec import HostRole, Topology
 
 
