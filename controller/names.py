@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from controller.rules import (
     ETH_IPV4,
@@ -43,6 +44,8 @@ VERSIONS = (0, 1)
 ENTRY = FlowKey(Table.LABELS, 150, Match(eth_type=ETH_IPV4, eth_dst=GATEWAY_MAC))
 """The flow that gives hosts' packets their first name, if no other says otherwise."""
 _ENTRY_OF_ONE = 160
+# Many switches have rules for the same packets.
+_REMEMBERED = 1 << 16
 _FORM = GATEWAY_MAC[:15]
 _LABEL_BIT = 1 << 19
 
@@ -67,6 +70,7 @@ def is_form(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_FORM)
 
 
+@lru_cache(_REMEMBERED)
 def name_of(match: Match) -> Match | None:
     """What a flow's packets are called, without a version; None if it is for all names."""
     if match.mpls_label is not None:
@@ -74,6 +78,7 @@ def name_of(match: Match) -> Match | None:
     return match if is_form(match.eth_dst) else None
 
 
+@lru_cache(_REMEMBERED)
 def label_name(label: int) -> Match:
     """The name of the packets under a label."""
     return Match(eth_type=ETH_MPLS, mpls_label=label)
@@ -87,6 +92,7 @@ def with_version(match: Match, version: int) -> Match:
     return replace(match, eth_dst=named_mac(match.eth_dst, version))
 
 
+@lru_cache(_REMEMBERED)
 def stamp(name: Match, version: int) -> SetField:
     """The action that gives a packet one version of a name."""
     if name.mpls_label is not None:
@@ -110,6 +116,7 @@ def entry_key(name: Match) -> FlowKey:
     return FlowKey(Table.LABELS, _ENTRY_OF_ONE, name)
 
 
+@lru_cache(_REMEMBERED)
 def named_key(key: FlowKey, version: int) -> FlowKey:
     """A flow's key, for packets that have one version of its name."""
     return replace(key, match=with_version(key.match, version))

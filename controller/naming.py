@@ -40,6 +40,9 @@ class Naming:
     wanted: Rules
     held: Rules
     _versions: dict[tuple[str, Match], int] = field(default_factory=dict)
+    _exits: dict[tuple[str, Match], tuple[int | None, bool]] = field(default_factory=dict)
+    _outlets: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    _ways: dict[tuple[str, tuple[Action, ...]], list[Action]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._far: dict[tuple[str, int], str] = {}
@@ -80,6 +83,14 @@ class Naming:
 
     def below_label(self, switch: str | None, label: int) -> str | None:
         """The switch at which packets come out from under a label."""
+        if switch is None:
+            return None
+        if (switch, label) not in self._outlets:
+            self._outlets[switch, label] = self._outlet(switch, label)
+        return self._outlets[switch, label]
+
+    def _outlet(self, first: str, label: int) -> str | None:
+        switch: str | None = first
         name = label_name(label)
         while switch is not None and (switch, name) in self._flows:
             port, popped = self._exit(switch, name)
@@ -93,12 +104,21 @@ class Naming:
         return None if popped else self.far(switch, port)
 
     def _exit(self, switch: str, name: Match) -> tuple[int | None, bool]:
+        known = self._exits.get((switch, name))
+        if known is None:
+            known = self._exits[switch, name] = self._found_exit(switch, name)
+        return known
+
+    def _found_exit(self, switch: str, name: Match) -> tuple[int | None, bool]:
         way = self._wanted_way(switch, self._flows[switch, name][0])
         ports = [action.port for action in way if isinstance(action, Output)]
         return (ports[0] if ports else None), any(isinstance(a, PopLabel) for a in way)
 
     def _wanted_way(self, switch: str, flow: Flow) -> list[Action]:
-        return list(first_way(flow.actions, self.wanted[switch].groups))
+        key = (switch, flow.actions)
+        if key not in self._ways:
+            self._ways[key] = list(first_way(flow.actions, self.wanted[switch].groups))
+        return self._ways[key]
 
     def _chosen(self, switch: str, name: Match) -> int:
         """The version under which the switch does the right thing already, else an unused one."""
