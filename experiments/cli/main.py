@@ -21,6 +21,10 @@ COMMANDS = {
     "map": ("experiments.cli.map:map_", "Draw a topology as a map: SVG, PNG, PDF, HTML."),
     "validate": ("experiments.cli.validate:validate", "Check a scenario or topology file."),
     "shell": ("experiments.cli.shell:shell", "The Mininet prompt on a built network."),
+    "coverage": (
+        "experiments.cli.coverage:coverage_",
+        "What a policy delivers under every failure, computed without emulation.",
+    ),
     "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),
     "doctor": ("experiments.cli.doctor:doctor", "What is there, what is missing, how to mend it."),
     "test": ("experiments.cli.testing:test", "Check the code and run all tests."),
