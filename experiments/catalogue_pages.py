@@ -1,25 +1,32 @@
-"""Keep the figures in docs/catalogue true: `python -m experiments.catalogue_pages`.
+"""Keep docs/catalogue true: `python -m experiments.catalogue_pages`.
 
-A page is written by hand, but for the part between its two marks: the map and the table of facts,
-made of the topology itself. With `--check` nothing is written, and the exit status is 1 if a page
-is not current.
+A page is written by hand, but for the part between its two marks: its map and a table of facts,
+made of the topology itself. The maps are drawn anew. With `--check` nothing is written, and the
+exit status is 1 if a page is not current.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import networkx as nx
 
-from topologies.facts import Cut, TopologyFacts, facts_of
+from topologies.facts import TopologyFacts, facts_of
+from topologies.lint import lint
 from topologies.load import catalogue_names, load_topology
+from topologies.maps import write_map
 from topologies.parametric import FAMILIES, Family
 from topologies.plan import make_plan
+from topologies.spec import Topology
 
 PAGES = Path(__file__).resolve().parents[1] / "docs" / "catalogue"
+MAPS = PAGES.parent / "images" / "catalogue"
 PARAMETRIC = "parametric"
+# Lint's codes for a span and a conduit whose cut separates sites.
+_CUTS = ("FC101", "FC103")
 _BEGIN, _END = "<!-- facts: python -m experiments.catalogue_pages -->", "<!-- end of facts -->"
 
 
@@ -41,12 +48,14 @@ def page_names() -> list[str]:
 def _facts(name: str) -> Iterator[str]:
     topology = load_topology(name)
     facts = facts_of(topology)
+    yield f"![Map of {name}](../images/catalogue/{name}.svg)"
+    yield ""
     yield "| | |"
     yield "|---|---|"
     for word, value in _rows(facts):
         yield f"| {word} | {value} |"
     yield ""
-    yield from _cuts(facts.cuts)
+    yield from _cuts(topology)
 
 
 def _rows(facts: TopologyFacts) -> Iterator[tuple[str, str]]:
@@ -76,12 +85,14 @@ def _counted(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values())}: {parts}"
 
 
-def _cuts(cuts: Iterable[Cut]) -> Iterator[str]:
-    rows = [f"| {cut.kind} `{cut.name}` | {', '.join(cut.sites)} |" for cut in cuts]
-    if not rows:
+def _cuts(topology: Topology) -> Iterator[str]:
+    found = [finding for finding in lint(topology) if finding.code in _CUTS]
+    if not found:
         yield "No single cut, of a span or of a conduit, separates any site."
         return
-    yield from ("| one cut of | separates |", "|---|---|", *rows)
+    yield "One cut separates sites here:"
+    yield ""
+    yield from (f"- {finding.reason}" for finding in found)
 
 
 def _families() -> Iterator[str]:
@@ -96,6 +107,10 @@ def _families() -> Iterator[str]:
             len(plan.switches), len(plan.hosts), len(plan.spans), nx.diameter(graph),
         ]  # fmt: skip
         yield f"| {' | '.join(map(str, cells))} |"
+    yield ""
+    files = map_files()
+    for family in FAMILIES.values():
+        yield f"![{family.example}](../images/catalogue/{files[family.example]})"
 
 
 def _parameters(family: Family) -> str:
@@ -108,18 +123,29 @@ def _parameters(family: Family) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages that are not current, or tell them with `--check`."""
-    stale = 0
+    """Draw the maps and write the pages that are not current; with `--check` only tell them."""
+    stale = []
     for name in page_names():
         path = PAGES / f"{name}.md"
         text = path.read_text(encoding="utf-8")
         current = page_text(name, text)
         if current != text:
-            stale += 1
+            stale.append((path, current))
             print(path)
-            if "--check" not in arguments:
-                path.write_text(current, encoding="utf-8")
-    return 1 if stale and "--check" in arguments else 0
+    if "--check" in arguments:
+        return 1 if stale else 0
+    for path, current in stale:
+        path.write_text(current, encoding="utf-8")
+    MAPS.mkdir(exist_ok=True)
+    for name, file_name in map_files().items():
+        write_map(load_topology(name), MAPS / file_name)
+    return 0
+
+
+def map_files() -> dict[str, str]:
+    """The topologies that are drawn for the pages, each with its picture's name."""
+    drawn = [*catalogue_names(), *(family.example for family in FAMILIES.values())]
+    return {name: re.sub(r"[^\w-]+", "-", name) + ".svg" for name in drawn}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What is true of a topology as a whole: how much there is of what, and what one cut separates."""
+"""What is true of a topology as a whole: how much there is of what."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
@@ -12,15 +12,6 @@ from topologies.delays import delay_graph
 from topologies.physics import span_length_km
 from topologies.plan import make_plan
 from topologies.spec import FibreType, Topology
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A span or a conduit whose cut separates `sites` from the larger rest."""
-
-    kind: str
-    name: str
-    sites: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,11 +36,10 @@ class TopologyFacts:
     carbon_g_per_kwh: tuple[float, float] | None
     farthest_ms: float
     """One-way delay through the fibre between the two sites that are farthest apart."""
-    cuts: tuple[Cut, ...]
 
 
 def facts_of(topology: Topology) -> TopologyFacts:
-    """Count a topology and try every single cut on it."""
+    """Count what a topology has."""
     plan, sites = make_plan(topology), topology.sites
     lengths = [span_length_km(topology, span) for span in topology.spans]
     fibre_km = dict.fromkeys((span.fibre for span in topology.spans), 0.0)
@@ -72,22 +62,7 @@ def facts_of(topology: Topology) -> TopologyFacts:
         power_usd_per_mwh=_range(site.power_price_usd_per_mwh for site in sites),
         carbon_g_per_kwh=_range(site.carbon_g_per_kwh for site in sites),
         farthest_ms=_farthest_ms(topology),
-        cuts=tuple(separating_cuts(topology)),
     )
-
-
-def separating_cuts(topology: Topology) -> Iterator[Cut]:
-    """Each span, then each conduit, whose cut leaves the sites in more than one part."""
-    whole = delay_graph(topology)
-    spans = (("span", span.id, (span,)) for span in topology.spans)
-    conduits = (("conduit", name, inside) for name, inside in topology.conduits().items())
-    for kind, name, lost in (*spans, *conduits):
-        graph = whole.copy()
-        for span in lost:
-            graph.remove_edge(span.a, span.b, key=span.id)
-        largest = max(nx.connected_components(graph), key=len)
-        if len(largest) < len(graph):
-            yield Cut(kind, name, tuple(site for site in graph if site not in largest))
 
 
 def _range(values: Iterable[float | None]) -> tuple[float, float] | None:

@@ -16,12 +16,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from topologies.imports.topohub import topohub_keys
-
 from controller.policies import policy_named
 from experiments.coverage import Coverage, Kind, coverage, failures
 from experiments.fates import Fates
 from tests.unit.controller_plans import plan_of, topohub_edges
+from topologies.imports.topohub import topohub_keys
 from topologies.load import catalogue_names, load_topology
 from topologies.plan import NetworkPlan, make_plan
 from topologies.problems import InputError

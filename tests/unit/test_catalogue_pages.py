@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.catalogue_pages import PAGES, PARAMETRIC, page_names, page_text
+from experiments.catalogue_pages import MAPS, PAGES, PARAMETRIC, map_files, page_names, page_text
 from tests.unit.topology_samples import checked, triangle
-from topologies.facts import Cut, facts_of, separating_cuts
+from topologies.facts import facts_of
 from topologies.spec import FibreType
 
 
@@ -15,6 +15,15 @@ def test_the_page_is_current(name: str) -> None:
     """Else: python -m experiments.catalogue_pages."""
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     assert page_text(name, text) == text
+
+
+def test_every_picture_is_there_and_shown() -> None:
+    """Else: python -m experiments.catalogue_pages."""
+    shown = "".join(path.read_text(encoding="utf-8") for path in PAGES.glob("*.md"))
+    for picture in map_files().values():
+        assert (MAPS / picture).is_file()
+        assert f"(../images/catalogue/{picture})" in shown
+    assert {path.name for path in MAPS.iterdir()} == set(map_files().values())
 
 
 def test_a_page_without_its_marks_is_told() -> None:
@@ -40,28 +49,3 @@ def test_facts_count_sites_hosts_and_fibre() -> None:
     # From a over b to c: 100 km of hollow core and 200 km of glass.
     assert facts.farthest_ms == pytest.approx((100 * 3.35 + 200 * 4.90) / 1000)
     assert facts.power_usd_per_mwh is None
-    assert facts.cuts == ()
-
-
-def test_cuts_that_separate_are_found() -> None:
-    data = triangle()
-    data["sites"].append({**data["sites"][2], "id": "d", "name": "D", "hosts": []})
-    data["spans"].append({"id": "cd", "a": "c", "b": "d", "rate_gbps": 100, "length_km": 10})
-    data["spans"][0]["conduits"] = data["spans"][2]["conduits"] = ["duct"]
-    assert list(separating_cuts(checked(data))) == [
-        Cut("span", "cd", ("d",)),
-        Cut("conduit", "duct", ("a",)),
-    ]
-
-
-def test_a_parallel_span_takes_over_and_their_conduit_does_not() -> None:
-    data = triangle()
-    data["spans"] = [
-        data["spans"][1],
-        {**data["spans"][0], "conduits": ["duct"]},
-        {**data["spans"][0], "id": "ab-2", "conduits": ["duct"]},
-    ]
-    assert list(separating_cuts(checked(data))) == [
-        Cut("span", "bc", ("c",)),
-        Cut("conduit", "duct", ("a",)),
-    ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import networkx as nx
 import pytest
 
+from topologies.lint import Severity, lint
 from topologies.load import catalogue_names, load_topology
 from topologies.physics import great_circle_km, span_length_km
 from topologies.plan import make_plan
@@ -24,6 +25,24 @@ SEPARATED = {
 REACH_KM: Mapping[Transceiver | None, float] = {
     Transceiver.GREY_LR4: 10, Transceiver.GREY_ER: 40,
     Transceiver.ZR_400: 120, Transceiver.ZR_800: 120,
+}  # fmt: skip
+
+# What lint warns of, and is meant: the code, and the span, site or conduit.
+LINT: Mapping[str, set[tuple[str, str]]] = {
+    "ai-backbone": set(),
+    "neoscaler": {
+        ("FC101", "span kc-chicago"), ("FC101", "span ellendale-chicago"),
+        ("FC102", "site dallas"), ("FC102", "site kansascity"), ("FC102", "site chicago"),
+        ("FC103", "conduit abilene-rail"),
+    },
+    "metro-edge": {
+        ("FC101", "span krefeld-kempen"), ("FC101", "span kempen-geldern"),
+        ("FC101", "span oberhausen-wesel"),
+        ("FC102", "site oberhausen"), ("FC102", "site krefeld"), ("FC102", "site kempen"),
+    },
+    "hybrid": {
+        ("FC101", "span winterthur-zrh"), ("FC102", "site fra-ix"), ("FC102", "site zrh-ix"),
+    },
 }  # fmt: skip
 
 
@@ -63,6 +82,14 @@ def test_every_site_and_span_is_described(name: str) -> None:
         assert span_length_km(topology, span) >= direct_km, span.id
     for names in topology.conduits().values():
         assert len(names) > 1
+
+
+@pytest.mark.parametrize("name", sorted(SEPARATED))
+def test_lint_warns_of_what_is_meant_and_of_nothing_else(name: str) -> None:
+    warnings = [f for f in lint(load_topology(name)) if f.severity is Severity.WARNING]
+    for code, subject in LINT[name]:
+        assert any(f.code == code and f"{subject} " in f.reason for f in warnings), subject
+    assert len(warnings) == len(LINT[name])
 
 
 @pytest.mark.parametrize("name", sorted(SEPARATED))
