@@ -41,6 +41,7 @@ from topologies.plan import NetworkPlan, PlannedSpan, make_plan
 POLICY = "fast-reroute-reoptimise"
 TIMERS = ("--hold-off-s", "0.05", "--wait-to-restore-s", "0.1", "--half-life-s", "0.2")
 MULTIPLIER = 3
+SCALE = 1000  # all pairs at 10,000 packets/s take more than a span has at 1:10,000
 _BEFORE_S, _FAST_S, _SLOW_S = 0.03, 0.15, 0.45
 _DOUBLES = 20
 
@@ -175,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--visibility", choices=["silent", "carrier", "both"], default="both")
     parser.add_argument("--bfd-ms", type=int, default=10)
     options = parser.parse_args(arguments)
-    plan = make_plan(load_topology("ai-backbone"), scale=10_000)
+    plan = make_plan(load_topology("ai-backbone"), scale=SCALE)
     chosen = [f for f in failures(plan, options.what) if not options.only or f.name in options.only]
     kinds = {"silent": [True], "carrier": [False], "both": [True, False]}[options.visibility]
     results, kept = [], True

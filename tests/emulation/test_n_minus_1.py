@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.n_minus_1 import MULTIPLIER, POLICY, TIMERS, Failure, Study, failures
+from tests.benchmarks.n_minus_1 import MULTIPLIER, POLICY, SCALE, TIMERS, Failure, Study, failures
 from tests.emulation.controlled_networks import controlled
-from tests.emulation.test_controller import ai_backbone
 from topologies.build import BfdTimers
+from topologies.load import load_topology
+from topologies.plan import make_plan
 
-SAMPLE = ("newyork-london", "northern-rail", "amsterdam")
+SAMPLE = ("oslo-lulea", "northern-rail", "oslo")
 
 
 def test_a_span_a_conduit_and_a_node_fail_and_every_promise_is_kept(tmp_path: Path) -> None:
-    plan = ai_backbone()
+    plan = make_plan(load_topology("ai-backbone"), scale=SCALE)
     all_of = [f for what in ("spans", "conduits", "nodes") for f in failures(plan, what)]
     chosen: list[Failure] = [f for f in all_of if f.name in SAMPLE]
     with controlled(plan, POLICY, tmp_path, BfdTimers(10, MULTIPLIER), TIMERS) as running:
