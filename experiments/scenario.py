@@ -161,7 +161,7 @@ class Scenario(Strict):
     name: WorkloadName
     description: str = ""
     topology: str
-    """A catalogue name, a TopoHub key or a file, relative to the scenario's folder."""
+    """A catalogue name, a formula, a TopoHub key or a file, relative to the scenario's folder."""
     clock: Clock = Clock.VIRTUAL
     scale: float = Field(default=10_000.0, ge=1, le=1e9)
     """Capacities and data volumes are divided by this; times never are."""

@@ -107,6 +107,44 @@ def test_gabriel(n: int, seed: int) -> None:
     assert topology == load_topology(f"gabriel:n={n},seed={seed}")
 
 
+def links_between(name: str, one_side: set[str], other_side: set[str]) -> int:
+    """The fewest links whose cut parts two sets of nodes (max-flow, min-cut)."""
+    flow: nx.DiGraph[str] = nx.DiGraph()
+    flow.add_edges_from(graph_of(load_topology(name)).to_directed().edges, capacity=1)
+    flow.add_edges_from(("source", node) for node in one_side)
+    flow.add_edges_from((node, "sink") for node in other_side)
+    return int(nx.maximum_flow_value(flow, "source", "sink"))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(2, 6), st.integers(2, 5), st.integers(1, 6))
+def test_bisection(half: int, rows: int, spines: int) -> None:
+    columns = range(1, 2 * half + 1)
+    left, right = (
+        {f"r{row}c{column}" for row in range(1, rows + 2) for column in side}
+        for side in (columns[:half], columns[half:])
+    )
+    assert links_between(f"torus:{rows + 1}x{2 * half}", left, right) == 2 * (rows + 1)
+    assert links_between(f"grid:{rows + 1}x{2 * half}", left, right) == rows + 1
+    lower, upper = ({f"leaf{n}" for n in side} for side in (columns[:half], columns[half:]))
+    assert links_between(f"leaf-spine:{2 * half}x{spines}", lower, upper) == half * spines
+
+
+@pytest.mark.parametrize("k", [2, 4, 6])
+def test_a_fat_tree_has_full_bisection(k: int) -> None:
+    """Half of the hosts, k³/8, can all send to the other half at once."""
+    edges = [
+        {f"p{pod}-edge{n}" for pod in pods for n in range(1, k // 2 + 1)}
+        for pods in (range(1, k // 2 + 1), range(k // 2 + 1, k + 1))
+    ]
+    assert links_between(f"fat-tree:{k}", *edges) == k**3 // 8
+
+
+def test_regular_families_have_their_degree() -> None:
+    for name, degree in (("ring:9", 2), ("torus:3x5", 4), ("full-mesh:7", 6)):
+        assert set(dict(graph_of(load_topology(name)).degree).values()) == {degree}
+
+
 def test_another_seed_gives_other_places() -> None:
     assert load_topology("gabriel:n=20,seed=1").sites != load_topology("gabriel:n=20,seed=2").sites
 
