@@ -6,6 +6,7 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
+import pytest
 from mininet.link import TCLink
 from mininet.net import Mininet
 from mininet.node import OVSBridge
@@ -30,6 +31,7 @@ def test_a_wrong_name_is_told() -> None:
     assert "unknown topology 'topohub-none'" in mn("fibercut,topohub-none")
 
 
+@pytest.mark.slow
 def test_a_topology_of_the_catalogue_pings() -> None:
     """From the first host to one of every fifth: the tree reaches all parts."""
     net = Mininet(
