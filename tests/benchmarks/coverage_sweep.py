@@ -16,7 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from controller.policies import CHOOSABLE, policy_named
-from experiments.coverage import Coverage, Kind, coverage, failures
+from controller.repair import Protection
+from experiments.coverage import Coverage, Failure, Kind, coverage, failures
 from experiments.fates import Fates
 from tests.unit.controller_plans import plan_of, topohub_edges
 from topologies.imports.topohub import topohub_keys
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("network, switches, spans; delivered when a span, a node, a conduit fails; told, seconds")
     for name, plan in _plans(options.count, options.most_sites):
         began = time.process_time()
-        found = coverage(plan, policy, list(failures(plan, pairs=False)))
+        found = coverage(plan, policy, _cases(plan, policy.protection))
         untold, told = _losses(found)
         looped = sum(tally.looped for tally in found.tallies.values())
         wrong += untold + looped
@@ -75,6 +76,16 @@ def _plans(count: int, most_sites: int) -> Iterator[tuple[str, NetworkPlan]]:
         if 10 <= size <= most_sites:
             found += 1
             yield key, plan_of(topohub_edges(key, conduit_seed=1))
+
+
+def _cases(plan: NetworkPlan, protection: Protection) -> list[Failure]:
+    """The failures that a protection is meant for."""
+    kinds = {Kind.SPAN}
+    if protection in (Protection.NODE, Protection.NODE_AND_CONDUIT):
+        kinds.add(Kind.NODE)
+    if protection in (Protection.CONDUIT, Protection.NODE_AND_CONDUIT):
+        kinds.add(Kind.CONDUIT)
+    return [failure for failure in failures(plan, pairs=False) if failure.kind in kinds]
 
 
 def _losses(found: Coverage) -> tuple[int, int]:
