@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
+from topologies.builder.daemon import daemon_pid
 from topologies.builder.devices import (
     Indices,
     channel_end_requests,
@@ -32,7 +33,8 @@ from topologies.builder.namespaces import Namespace, fresh_namespace
 from topologies.builder.netlink import Request, RouteSocket
 from topologies.builder.network import CONTROLLER_NODE, Network, NetworkCLI
 from topologies.builder.nodes import BuiltSwitch
-from topologies.builder.ovsdb import Database, daemon_pid
+from topologies.builder.ovsdb import Database
+from topologies.builder.precedence import precedence
 from topologies.builder.requests import LOOPBACK_INDEX, delete_group, netem
 from topologies.builder.switches import (
     BfdTimers,
@@ -90,8 +92,9 @@ def _build(plan: NetworkPlan, bfd: Mapping[str, BfdTimers | None], stack: ExitSt
         guard = Guard(owner, group)
         undo.callback(guard.dismiss)
         route = undo.enter_context(RouteSocket())
-        undo.callback(route.run, [delete_group(group)])
-        namespaces = _links(plan, indices, group, route, undo)
+        undo.callback(_delete_links, route, group)
+        with precedence():
+            namespaces = _links(plan, indices, group, route, undo)
         inodes = frozenset(namespace.inode for namespace in namespaces.values())
         guard.also(inodes)
         undo.callback(remove_bridges, database, owner)
@@ -174,6 +177,11 @@ def _links(
     route.run(host_port_requests(plan, indices))
     route.run(channel_end_requests(plan, indices))
     return namespaces
+
+
+def _delete_links(route: RouteSocket, group: int) -> None:
+    with precedence():
+        route.run([delete_group(group)])
 
 
 def _populated_namespace(requests: Iterator[Request], undo: ExitStack) -> Namespace:

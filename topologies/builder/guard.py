@@ -18,6 +18,7 @@ from topologies.builder.errors import BuildError
 from topologies.builder.namespaces import processes_in
 from topologies.builder.netlink import RouteSocket
 from topologies.builder.ovsdb import Database
+from topologies.builder.precedence import precedence
 from topologies.builder.requests import delete_group
 from topologies.builder.switches import remove_bridges
 
@@ -83,5 +84,5 @@ def _undo(duty: dict[str, object]) -> None:
     end_processes(frozenset(namespaces))
     with suppress(BuildError), Database() as database:
         remove_bridges(database, str(duty["owner"]))
-    with suppress(BuildError), RouteSocket() as route:
+    with suppress(BuildError), precedence(), RouteSocket() as route:
         route.run([delete_group(int(str(duty["group"])))])

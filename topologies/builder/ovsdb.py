@@ -27,17 +27,6 @@ def run_folder() -> Path:
     return Path(os.environ.get("OVS_RUNDIR", "/var/run/openvswitch"))
 
 
-def daemon_pid() -> int:
-    """The process id of ovs-vswitchd. Raises BuildError when it does not run."""
-    file = run_folder() / "ovs-vswitchd.pid"
-    try:
-        pid = int(file.read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        raise BuildError(f"ovs-vswitchd does not run (by {file}); start Open vSwitch") from None
-    return pid
-
-
 def ovs_map(values: Mapping[str, str]) -> list[Any]:
     """A map as the database writes it."""
     return ["map", [[key, value] for key, value in values.items()]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from topologies.builder.daemon import can_renew, daemon_pid, renewed
 from topologies.builder.errors import BuildError
 from topologies.builder.ovsdb import Database, Operation, ovs_map, ovs_set
 
@@ -13,6 +14,8 @@ OWNER_KEY = "fibercut"
 _TAKE_UP_S = 120.0
 _MAX_BACKOFF_MS = 1000  # the least that Open vSwitch allows
 _INACTIVITY_PROBE_MS = 5000
+# From about here on a daemon that starts anew is quicker than one that takes bridges down.
+_MANY_BRIDGES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,27 @@ def remove_bridges(database: Database, owner: str, names: Iterable[str] | None =
     found = database.select("Bridge", ["_uuid", "name"], where)
     chosen = None if names is None else set(names)
     gone = [row["_uuid"] for row in found if chosen is None or row["name"] in chosen]
-    if gone:
-        delete = ["bridges", "delete", ovs_set(gone)]
-        unlink = {"op": "mutate", "table": _TABLE, "where": [], "mutations": [delete]}
+    delete = ["bridges", "delete", ovs_set(gone)]
+    unlink = {"op": "mutate", "table": _TABLE, "where": [], "mutations": [delete]}
+    if chosen is None and _daemon_is_ours(database, len(gone)):
+        with renewed():
+            database.transact([unlink])
+    elif gone:
         database.configure([unlink], _TAKE_UP_S)
     if chosen is None:
         # Not before the ports are gone that refer to it.
         database.transact([{"op": "delete", "table": "QoS", "where": where}])
+
+
+def _daemon_is_ours(database: Database, bridges: int) -> bool:
+    """Whether to end ovs-vswitchd with our bridges; or it was ended, and not started again."""
+    if not can_renew() or len(database.select("Bridge", ["_uuid"])) > bridges:
+        return False
+    try:
+        daemon_pid()
+    except BuildError:
+        return True
+    return bridges >= _MANY_BRIDGES
 
 
 def existing_names(database: Database) -> set[str]:
