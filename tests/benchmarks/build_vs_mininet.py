@@ -19,12 +19,11 @@ from mininet.node import OVSSwitch
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.standing import GUEST_OUT
 from tests.benchmarks.wall_clock import WallClock
 from topologies.build import build_network
 from topologies.plan import NetworkPlan, make_plan
 from topologies.spec import HostGroup, HostRole, Site, SiteKind, Span, Topology
-
-_GUEST_OUT = Path("/run/fibercut/out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only-ours", action="store_true", help="for networks that Mininet "
                         "would take hours for")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=_GUEST_OUT, help="a folder of the host's")
+    parser.add_argument("--out", type=Path, default=GUEST_OUT, help="a folder of the host's")
     options = parser.parse_args()
     plan = benchmark_plan(options.switches, options.hosts_per_switch, options.links, options.seed)
     clock = WallClock(options.out)
