@@ -27,8 +27,11 @@ class Timers:
 
     hold_off_s: float = 0.1
     """From the first failure to the computation of new paths."""
-    wait_to_restore_s: float = 1.0
-    """How long a span must have been up before paths lead over it again."""
+    wait_to_restore_s: float = 1.5
+    """How long a span must have been up before paths lead over it again.
+
+    For up to 1 s after it is up, BFD notices a failure in seconds only (see docs/decisions.md).
+    """
     half_life_s: float = 5.0
     """Of a span's penalty."""
     suppress_at: float = 2500.0

@@ -241,6 +241,25 @@ def test_a_loss_of_carrier_costs_only_what_is_in_flight(diamond: Controlled) -> 
     set_carrier(cut, up=True)
 
 
+def test_a_span_that_flaps_is_left_alone_until_it_has_proved_itself(diamond: Controlled) -> None:
+    flapping = [diamond.plan.spans[0]]
+
+    def flap() -> None:
+        for up in (False, True) * 3:
+            set_carrier(flapping, up=up)
+            diamond.wait_for_ends(flapping, live=up)
+        diamond.wait_for(seen("span-damped", span="s0"))
+        diamond.wait_for(seen("update-switched", update=2))
+
+    gaps = lost_at(diamond, flap)
+    # Off it once, and not back: only the first loss of carrier cost what was in flight.
+    assert len(gaps) <= 3
+    in_flight_ms = flapping[0].delay_us / 1000
+    assert all(lost * 1000 / RATE_PPS <= in_flight_ms + 0.2 for _, lost in gaps)
+    moves = [e for e in diamond.events if e["event"] == "update-begun" and e["reason"] != "start"]
+    assert [e["reason"] for e in moves] == ["failure"]
+
+
 def _controller_of(bridge: str) -> str:
     command = ["ovs-vsctl", "get-controller", bridge]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
