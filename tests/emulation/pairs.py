@@ -17,6 +17,7 @@ FAST_PPS, SLOW_PPS = 10_000, 1_000
 _EVERY = FAST_PPS // SLOW_PPS
 _TICK_NS = 10**9 // FAST_PPS
 _SETTLE_S = 0.3
+_DRAIN_EVERY = 100  # ticks
 _PAYLOAD = struct.Struct("!III")
 _PR_SET_TIMERSLACK = 29
 
@@ -101,6 +102,8 @@ class PairProbes:
             if slow_turn:
                 self._send_each(others)
             self._tick += 1
+            if self._tick % _DRAIN_EVERY == 0:
+                self._drain()
 
     def settle(self) -> None:
         """Let what is on its way arrive."""
@@ -109,17 +112,21 @@ class PairProbes:
     def collected(self) -> Collected:
         """What became of all packets since the last call; waits until they have arrived."""
         self.settle()
+        self._drain()
         found, self._open = self._open, Collected()
+        self._batch += 1
+        return found
+
+    def _drain(self) -> None:
+        """Take what has come: all sockets together may hold only so much."""
+        came = self._open.came
         for host in self._hosts.by_switch.values():
             for _, payload in self._hosts.received(host):
                 index, number, batch = _PAYLOAD.unpack(payload)
-                if batch != self._batch:
-                    continue
-                came = found.came.setdefault(self._pairs[index], set())
-                found.doubled += number in came
-                came.add(number)
-        self._batch += 1
-        return found
+                if batch == self._batch:
+                    numbers = came.setdefault(self._pairs[index], set())
+                    self._open.doubled += number in numbers
+                    numbers.add(number)
 
     def _send_each(self, pairs: Sequence[Pair]) -> None:
         for pair in pairs:
