@@ -27,6 +27,12 @@ _REPORTS = pytest.StashKey[dict[str, list[pytest.TestReport]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reports-to", type=Path, help="write each report to this file (in a guest)")
+    parser.addoption(
+        "--guest-seed",
+        type=int,
+        default=1,
+        help="of all random numbers in the guests: a test that fails with some seeds is not sound",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,7 +98,8 @@ def _run_in_guest(config: pytest.Config, tests: list[str], out: Path) -> str:
     if config.getoption("--strict-skips"):
         command.append("--strict-skips")
     told = io.BytesIO()
-    settings = GuestSettings(cwd=ROOT, wall_limit_s=WALL_LIMIT_S)
+    seed = config.getoption("--guest-seed")
+    settings = GuestSettings(seed=seed, cwd=ROOT, wall_limit_s=WALL_LIMIT_S)
     kernel = provide_kernel()
     failure = "pytest in the guest ended without a report of this test\n"
     try:

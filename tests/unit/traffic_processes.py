@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 from traffic.describe import Process, environment
 
 DEADLINE_S = 30
+# Below those that the kernel gives away by itself (ip_local_port_range), and far from those
+# of another pytest that runs beside this one.
+_FIRST_PORT, _PORT_COUNT = 20_000, 12_000
+_PORTS = (_FIRST_PORT + (os.getpid() * 599 + n) % _PORT_COUNT for n in itertools.count())
 
 
 def start(process: Process) -> subprocess.Popen[str]:
@@ -32,9 +37,15 @@ def end(process: subprocess.Popen[str], status: int = 0) -> str:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nothing uses, and that no connection and no other test will get."""
+    for port in _PORTS:
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("unreachable: the ports never end")
 
 
 def wait_for_file(path: Path, process: subprocess.Popen[str]) -> None:
