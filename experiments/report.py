@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from experiments import report_data as data
-from experiments.report_data import Point, TrialData
+from experiments.report_data import TrialData
 from experiments.table import sections
+from experiments.workloads.kind import Chart, Point
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 _POLICY_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
@@ -47,43 +48,20 @@ def _javascript() -> str:
 
 
 def _charts(trials: Sequence[TrialData]) -> Iterator[tuple[str, str, alt.TopLevelMixin]]:
-    makers: tuple[tuple[str, str, Callable[[TrialData], Iterator[Point]], Any], ...] = (
-        (
-            "Around the cut, packet by packet",
-            (
-                "Each mark is one probe packet: its one-way delay at the moment it was sent, "
-                "or a cross if it was lost."
-            ),
-            data.packets_around_cut,
-            _zoom,
-        ),
-        (
-            "Loss over the whole run",
-            (
-                f"Share of each probe's packets lost, in steps of {data.BIN_MS} ms. "
-                "The shaded time is when the fibre was cut."
-            ),
-            data.loss_over_time,
-            _loss,
-        ),
-        (
-            "Training",
-            "Time of each all-reduce, by when it began.",
-            data.training_steps,
-            _training,
-        ),
-        (
-            "Inference",
-            "Time to first token of each request, by when it was sent.",
-            data.first_tokens,
-            _inference,
-        ),
-    )
-    for title, note, points_of, make in makers:
-        points = [point for trial in trials for point in points_of(trial)]
+    policies = [trial.policy for trial in trials]
+    for kind, chart in data.charts():
+        points = [point for trial in trials for point in data.points(trial, kind, chart)]
         if points:
             broken = list(data.faults(trials[0]))
-            yield title, note, make(points, broken, [trial.policy for trial in trials])
+            yield chart.title, chart.note, _drawn(chart, points, broken, policies)
+
+
+def _drawn(
+    chart: Chart[Any], points: list[Point], broken: list[Point], policies: Sequence[str]
+) -> alt.TopLevelMixin:
+    if chart.form == "around-cut":
+        return _zoom(points, policies)
+    return _over_time(chart, points, broken, policies)
 
 
 def _colour(policies: Sequence[str]) -> alt.Color:
@@ -91,7 +69,7 @@ def _colour(policies: Sequence[str]) -> alt.Color:
     return alt.Color("policy:N", scale=scale, title="policy")
 
 
-def _zoom(points: list[Point], _broken: list[Point], policies: Sequence[str]) -> alt.TopLevelMixin:
+def _zoom(points: list[Point], policies: Sequence[str]) -> alt.TopLevelMixin:
     base = alt.Chart().encode(
         x=alt.X("t_ms:Q", title="sent, ms after the cut", scale=alt.Scale(nice=False)),
         y=alt.Y("delay_ms:Q", title="delay, ms"),
@@ -106,47 +84,25 @@ def _zoom(points: list[Point], _broken: list[Point], policies: Sequence[str]) ->
         data=alt.Data(values=points),
     ).properties(width=(_WIDTH - 40) / max(1, len(policies)), height=120)
     facets = layers.facet(
-        row=alt.Row("probe:N", title=None), column=alt.Column("policy:N", title=None)
+        row=alt.Row("workload:N", title=None), column=alt.Column("policy:N", title=None)
     )
     chart: alt.FacetChart = facets.resolve_scale(y="independent")
     return chart
 
 
 def _over_time(
-    points: list[Point],
-    broken: list[Point],
-    policies: Sequence[str],
-    y: alt.Y,
-    row: str,
-    mark: str,
+    chart: Chart[Any], points: list[Point], broken: list[Point], policies: Sequence[str]
 ) -> alt.TopLevelMixin:
-    chart = alt.Chart()
-    lines = chart.mark_line(interpolate="step-after")
-    marks = lines if mark == "line" else chart.mark_circle(size=26, opacity=0.75)
+    base = alt.Chart()
+    lines = base.mark_line(interpolate="step-after")
+    marks = lines if chart.mark == "line" else base.mark_circle(size=26, opacity=0.75)
     shade = (
         alt.Chart(alt.Data(values=broken))
         .mark_rect(opacity=0.12, color=_BROKEN_COLOUR)
         .encode(x=alt.X("from_s:Q", title=None), x2="until_s:Q")
     )
+    scale = alt.Scale(type="log") if chart.logarithmic else alt.Undefined
+    y = alt.Y(f"{chart.y}:Q", title=chart.y_title, scale=scale)
     encoded = marks.encode(x=alt.X("t_s:Q", title="time, s"), y=y, color=_colour(policies))
     layered = alt.layer(shade, encoded, data=alt.Data(values=points))
-    return layered.properties(width=_WIDTH, height=130).facet(row=alt.Row(f"{row}:N", title=None))
-
-
-def _loss(points: list[Point], broken: list[Point], policies: Sequence[str]) -> alt.TopLevelMixin:
-    y = alt.Y("lost_percent:Q", title="lost, %")
-    return _over_time(points, broken, policies, y, "probe", "line")
-
-
-def _training(
-    points: list[Point], broken: list[Point], policies: Sequence[str]
-) -> alt.TopLevelMixin:
-    y = alt.Y("allreduce_ms:Q", title="all-reduce, ms")
-    return _over_time(points, broken, policies, y, "workload", "point")
-
-
-def _inference(
-    points: list[Point], broken: list[Point], policies: Sequence[str]
-) -> alt.TopLevelMixin:
-    y = alt.Y("ttft_ms:Q", title="first token, ms", scale=alt.Scale(type="log"))
-    return _over_time(points, broken, policies, y, "workload", "point")
+    return layered.properties(width=_WIDTH, height=130).facet(row=alt.Row("workload:N", title=None))

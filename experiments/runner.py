@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from experiments.evaluate import evaluate
+from experiments.evaluate import evaluate, measured
 from experiments.events import merge_events
 from experiments.progress import TrialProgress
 from experiments.report import write_report
@@ -211,7 +211,7 @@ def _measured(jobs: list[Job], outcomes: list[TrialOutcome], folder: RunFolder) 
         if outcome.figures is not None:
             trial = folder.trial(job.policy, job.seed)
             result = TrialResult.model_validate(trial.read_json("trial.json"))
-            found.append(TrialData(job.policy, trial, job, result))
+            found.append(TrialData(job.policy, job.scenario, measured(trial, job, result)))
     return found
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from experiments.workloads import Workload
+from experiments.workloads.kind import WorkloadName
 from topologies.spec import Strict
-
-WORKLOAD_NAME = r"^[a-z][a-z0-9-]{0,31}$"
-WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
 
 
 class Clock(StrEnum):
@@ -47,71 +46,6 @@ class Healing(Strict):
     suppress_at: float = Field(default=2500.0, gt=0)
     reuse_at: float = Field(default=750.0, gt=0)
     longest_damping_s: float = Field(default=30.0, gt=0, le=86_400)
-
-
-class _Workload(Strict):
-    model_config = ConfigDict(populate_by_name=True)
-
-    name: WorkloadName
-
-
-class ProbeWorkload(_Workload):
-    """Sequence-numbered UDP at an exact rate, one way; what failover is measured on."""
-
-    kind: Literal["probe"]
-    from_host: str = Field(alias="from")
-    to_host: str = Field(alias="to")
-    rate_pps: int = Field(default=1000, ge=1, le=20_000)
-    payload_bytes: int = Field(default=64, ge=32, le=1400)
-
-
-class AllReduceWorkload(_Workload):
-    """Training: compute, then a ring all-reduce of the gradients, step after step."""
-
-    kind: Literal["allreduce"]
-    hosts: tuple[str, ...] = Field(min_length=2)
-    size_gb: float = Field(gt=0)
-    """Gradients per step and rank, before scaling (10^9 bytes)."""
-    compute_ms: float = Field(default=100.0, ge=0)
-    compute_jitter: float = Field(default=0.0, ge=0, lt=1)
-    """Largest deviation of the compute time, as a share of it."""
-    verify: bool = True
-
-
-class InferenceWorkload(_Workload):
-    """Open-loop requests with exponential arrivals and answers streamed by token."""
-
-    kind: Literal["inference"]
-    users: tuple[str, ...] = Field(min_length=1)
-    server: str
-    rate_rps: float = Field(gt=0, le=10_000)
-    """Requests per second of each user host."""
-    prompt_tokens: int = Field(default=1000, ge=1, le=1_000_000)
-    answer_tokens: int = Field(default=60, ge=1, le=100_000)
-    prefill_ms: float = Field(default=20.0, ge=0.001)
-    """Computing before the first token, plus prefill_ms_per_token for each of the prompt's."""
-    prefill_ms_per_token: float = Field(default=0.05, ge=0.001)
-    token_ms: float = Field(default=20.0, ge=0.001)
-    slots: int = Field(default=64, ge=1)
-    """Requests that the server answers at the same time; more wait."""
-    timeout_s: float = Field(default=10.0, gt=0)
-
-
-class BulkWorkload(_Workload):
-    """iperf3 from one host to another: TCP as fast as it goes, or UDP at a rate."""
-
-    kind: Literal["bulk"]
-    from_host: str = Field(alias="from")
-    to_host: str = Field(alias="to")
-    protocol: Literal["tcp", "udp"] = "tcp"
-    rate_gbps: float | None = Field(default=None, gt=0)
-    """Before scaling; needed for udp."""
-
-
-Workload = Annotated[
-    ProbeWorkload | AllReduceWorkload | InferenceWorkload | BulkWorkload,
-    Field(discriminator="kind"),
-]
 
 
 class Visibility(StrEnum):

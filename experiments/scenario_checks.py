@@ -7,20 +7,14 @@ of single fields.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from controller.policies import POLICIES
-from topologies.problems import Locate, Location, Problem, unknown
+from experiments.workloads import KINDS
+from experiments.workloads.kind import Record
+from topologies.problems import Locate, Problem, unknown
 from topologies.spec import Topology, host_names
-
-# Which fields of each kind name hosts of the topology.
-_HOST_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "probe": ("from", "to"),
-    "allreduce": ("hosts",),
-    "inference": ("users", "server"),
-    "bulk": ("from", "to"),
-}
 
 
 def semantic_problems(
@@ -85,39 +79,42 @@ def _workloads(
 ) -> Iterator[Problem]:
     hosts = {n for s in topology.sites for n, _ in host_names(s)} if topology else None
     for index, workload in _records(data, "workloads"):
-        base: Location = ("workloads", index)
-        named = list(_named_hosts(workload, base))
-        for location, name in named:
-            if hosts is not None and name not in hosts:
-                yield Problem(locate(location), unknown("host", name, hosts))
-        if workload.get("from") is not None and workload.get("from") == workload.get("to"):
-            message = f"from and to are both {workload['to']!r}; they must differ"
-            yield Problem(locate((*base, "to")), message)
-        yield from _repeated(workload, base, locate)
-        if workload.get("protocol") == "udp" and workload.get("rate_gbps") is None:
-            yield Problem(locate(base), "udp needs a rate_gbps; add it")
-
-
-def _named_hosts(workload: Mapping[str, Any], base: Location) -> Iterator[tuple[Location, str]]:
-    for field in _HOST_FIELDS.get(str(workload.get("kind")), ()):
-        value = workload.get(field)
-        if isinstance(value, str):
-            yield (*base, field), value
-        elif isinstance(value, list):
-            yield from (
-                ((*base, field, i), item) for i, item in enumerate(value) if isinstance(item, str)
-            )
-
-
-def _repeated(workload: Mapping[str, Any], base: Location, locate: Locate) -> Iterator[Problem]:
-    for field in ("hosts", "users"):
-        names = workload.get(field)
-        if not isinstance(names, list):
+        kind = KINDS.get(str(workload.get("kind")))
+        if kind is None:
             continue
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                message = f"host {name!r} stands here twice; one process runs on each"
-                yield Problem(locate((*base, field, index)), message)
+        record = Record(workload, data, topology, ("workloads", index), locate)
+        yield from _hosts(record, kind.hosts, hosts)
+        yield from kind.problems(record)
+
+
+def _hosts(
+    record: Record, host_fields: Iterable[str], hosts: Collection[str] | None
+) -> Iterator[Problem]:
+    workload = record.fields
+    for field in host_fields:
+        value = workload.get(field)
+        names = (
+            [((field,), value)]
+            if not isinstance(value, list)
+            else [((field, i), item) for i, item in enumerate(value)]
+        )
+        for place, name in names:
+            if isinstance(name, str) and hosts is not None and name not in hosts:
+                yield record.problem(unknown("host", name, hosts), *place)
+    if workload.get("from") is not None and workload.get("from") == workload.get("to"):
+        yield record.problem(f"from and to are both {workload['to']!r}; they must differ", "to")
+    for field in host_fields:
+        yield from _repeated(record, field)
+
+
+def _repeated(record: Record, field: str) -> Iterator[Problem]:
+    names = record.fields.get(field)
+    if not isinstance(names, list):
+        return
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            message = f"host {name!r} stands here twice; one process runs on each"
+            yield record.problem(message, field, index)
 
 
 def _faults(

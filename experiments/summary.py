@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.evaluate import no_figures
 from experiments.run_folder import SCHEMA_VERSION, combined_digest
 from experiments.scenario_load import LoadedScenario
 from experiments.versions import machine, versions
@@ -68,12 +69,11 @@ def overall_status(trials: Sequence[TrialOutcome]) -> str:
 
 
 def _policy(trial: TrialOutcome) -> dict[str, Any]:
-    empty: dict[str, Any] = {"probes": {}, "training": {}, "inference": {}, "bulk": {}}
     return {
         "status": trial.status,
         "reason": trial.reason,
         "digest": trial.digest,
         "virtual_s": round(trial.virtual_s, 6),
         "wall_s": round(trial.wall_s, 3),
-        **(trial.figures or empty),
+        **(trial.figures or no_figures()),
     }

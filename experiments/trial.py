@@ -20,10 +20,10 @@ from experiments.control import ControllerProcess
 from experiments.faults import FaultError, Step, final_checks, steps
 from experiments.network import built_network, wait_for_bfd
 from experiments.processes import ProcessFailed, Running, start_all
+from experiments.programs import programs
 from experiments.run_folder import write_json
 from experiments.scenario import Clock, Scenario
 from experiments.trial_job import Interrupted, Job, TrialFailed, TrialResult
-from experiments.workloads import programs
 from traffic.clock import NS_PER_S, now_ns
 
 # Programs get this long to start before the first packet is due. Starting takes no virtual

@@ -1,0 +1,198 @@
+"""A probe's figures and charts, from what its receiver wrote and the trial's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from controller.graph import Graph
+from experiments.failover import Outage, ProbeFlow, delivery, outage
+from experiments.healing import CutSeen, lost_by_stage, move
+from experiments.workloads.kind import Measured, Point
+from experiments.workloads.probe import ProbeWorkload
+from traffic.clock import NS_PER_MS, NS_PER_S
+from traffic.probe_log import read_rows
+from traffic.probe_packet import packets_before
+
+NS_PER_US = 1_000
+ZOOM_BEFORE_MS = 20.0
+ZOOM_AFTER_MS = 130.0
+_UDP_OVERHEAD_BYTES = 8 + 20 + 14  # UDP, IPv4 and Ethernet headers
+
+_Step = Mapping[str, Any]
+
+
+def probe_flow(trial: Measured, workload: ProbeWorkload) -> ProbeFlow:
+    """What a probe's receiver wrote, with the schedule that it was sent on."""
+    rows = read_rows(trial.folder(workload) / "received.i64x3")
+    count = packets_before(trial.start_ns, workload.rate_pps, trial.stop_ns)
+    return ProbeFlow(rows, trial.start_ns, workload.rate_pps, count)
+
+
+def probe_figures(trial: Measured, workload: ProbeWorkload) -> dict[str, Any]:
+    """All figures of a probe. Raises OSError or ValueError if its rows are missing or damaged."""
+    flow = probe_flow(trial, workload)
+    begin_ns, end_ns = trial.phases[0].from_ns, trial.phases[-1].until_ns
+    healthy = trial.phases[0]
+    if healthy.name == "before" and not delivery(flow, begin_ns, healthy.until_ns).received:
+        raise ValueError(
+            f"{workload.name}: no packet arrived before any fault; the network did not carry it"
+        )
+    figures: dict[str, Any] = {
+        "from": workload.from_host,
+        "to": workload.to_host,
+        "rate_pps": workload.rate_pps,
+        "total": asdict(delivery(flow, begin_ns, end_ns)),
+        "phases": {p.name: asdict(delivery(flow, p.from_ns, p.until_ns)) for p in trial.phases},
+        "failover": None,
+        "reoptimisation": None,
+        "reversion": None,
+        "move_back": None,
+    }
+    cuts, mends = trial.taken("cut"), trial.taken("mend")
+    if cuts:
+        figures["failover"] = _failover(trial, workload, flow, cuts[0])
+        first_ns = cuts[0]["t_ns"]
+        mended_ns = mends[0]["t_ns"] if mends else end_ns
+        figures["reoptimisation"] = _move(trial, flow, "failure", first_ns, mended_ns)
+    if mends:
+        # What is lost because of the mend is sent while the packets before it are on their way.
+        found = outage(flow, mends[-1]["t_ns"], end_ns)
+        figures["reversion"] = asdict(found)
+        figures["move_back"] = _move(trial, flow, "reversion", mends[-1]["t_ns"], end_ns)
+    return figures
+
+
+def _move(
+    trial: Measured, flow: ProbeFlow, reason: str, since_ns: int, end_ns: int
+) -> dict[str, Any] | None:
+    found = move(flow, trial.events, reason, since_ns, end_ns)
+    return None if found is None else asdict(found)
+
+
+def _failover(
+    trial: Measured, workload: ProbeWorkload, flow: ProbeFlow, cut: _Step
+) -> dict[str, Any]:
+    repair = trial.repairs_s[cut["fault"]]
+    end_ns = trial.phases[-1].until_ns
+    until_ns = end_ns if repair is None else trial.start_ns + round(repair * NS_PER_S)
+    upstream = _way_to_cut(trial, workload, cut)
+    # The first packet that the cut can hit left its source this long before it.
+    from_ns = cut["t_ns"] - (upstream.to_far_end_ns if upstream else 0)
+    found = outage(flow, from_ns, until_ns)
+    figures: dict[str, Any] = asdict(found) | {
+        "recovered": found.recovered,
+        "crosses_cut": upstream is not None,
+        "detection_ms": None,
+        "switchover_ms": None,
+        "recovery_ms": None,
+        "lost_by_stage": None,
+        "cut_span_delay_ms": upstream.span_delay_ns / NS_PER_MS if upstream else None,
+    }
+    if upstream and found.resumed_sent_ns is not None:
+        figures |= _split(trial, upstream, cut, found)
+        figures["lost_by_stage"] = lost_by_stage(flow, _seen(trial, upstream, cut), found)
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _WayToCut:
+    """A flow's way to the first cut span on its path."""
+
+    site: str
+    span: str
+    to_site_ns: int
+    span_delay_ns: int
+
+    @property
+    def to_far_end_ns(self) -> int:
+        return self.to_site_ns + self.span_delay_ns
+
+
+def _way_to_cut(trial: Measured, workload: ProbeWorkload, cut: _Step) -> _WayToCut | None:
+    plan = trial.plan
+    source, target = plan.host(workload.from_host), plan.host(workload.to_host)
+    graph = Graph(plan)
+    bits = (workload.payload_bytes + _UDP_OVERHEAD_BYTES) * 8
+    way_us = source.delay_us + bits / source.rate_mbps
+    root, start = graph.site_index[target.port.switch], graph.site_index[source.port.switch]
+    for site, index in graph.tree(root).walk(start):
+        span = plan.spans[index]
+        delay_us = span.delay_us + bits / span.rate_mbps
+        if span.id in cut["spans"]:
+            name = graph.sites[site]
+            return _WayToCut(name, span.id, round(way_us * NS_PER_US), round(delay_us * NS_PER_US))
+        way_us += delay_us
+    return None
+
+
+def _split(trial: Measured, way: _WayToCut, cut: _Step, found: Outage) -> dict[str, float | None]:
+    """Recovery from the cut to the first packet that takes the new way, and its parts.
+
+    recovery_ms: from the cut until a packet that gets through passes the point of
+    local repair. detection_ms: from the cut until that switch knew, seen through its
+    control channel, whose delay is taken off. switchover_ms: the rest.
+    """
+    assert found.resumed_sent_ns is not None
+    recovery_ms = (found.resumed_sent_ns + way.to_site_ns - cut["t_ns"]) / NS_PER_MS
+    detected_ns = _seen(trial, way, cut).detected_ns
+    if detected_ns is None:
+        return {"recovery_ms": recovery_ms, "detection_ms": None, "switchover_ms": None}
+    detection_ms = (detected_ns - cut["t_ns"]) / NS_PER_MS
+    return {
+        "recovery_ms": recovery_ms,
+        "detection_ms": detection_ms,
+        "switchover_ms": recovery_ms - detection_ms,
+    }
+
+
+def _seen(trial: Measured, way: _WayToCut, cut: _Step) -> CutSeen:
+    control_ns = round(trial.plan.switch(way.site).control_delay_us * NS_PER_US)
+    seen_ns = [
+        event["t_ns"] - control_ns
+        for event in trial.events
+        if event["event"] == "port-not-live"
+        and event["t_ns"] >= cut["t_ns"]
+        and (event.get("switch"), event.get("span")) == (way.site, way.span)
+    ]
+    return CutSeen(cut["t_ns"], way.to_site_ns, way.span_delay_ns, min(seen_ns, default=None))
+
+
+def loss_over_time(trial: Measured, workload: ProbeWorkload, bin_ms: int) -> Iterator[Point]:
+    """Share of a probe's packets lost, in bins of their due time."""
+    flow = probe_flow(trial, workload)
+    per_bin = max(1, workload.rate_pps * bin_ms // 1000)
+    bins = -(-flow.count // per_bin)
+    got = np.bincount(np.unique(flow.rows[:, 0]) // per_bin, minlength=bins)
+    for index in range(bins):
+        due = min(per_bin, flow.count - index * per_bin)
+        yield {
+            "t_s": round(index * per_bin / workload.rate_pps, 6),
+            "lost_percent": round(100 * (due - int(got[index])) / due, 3),
+        }
+
+
+def around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
+    """Every packet due around the first cut: its delay, or that it was lost."""
+    cuts = trial.taken("cut")
+    if not cuts:
+        return
+    flow, cut_ns = probe_flow(trial, workload), cuts[0]["t_ns"]
+    first, last = flow.sequences_due(
+        cut_ns - round(ZOOM_BEFORE_MS * NS_PER_MS), cut_ns + round(ZOOM_AFTER_MS * NS_PER_MS)
+    )
+    delays_ms = {
+        int(row[0]): (int(row[2]) - int(row[1])) / NS_PER_MS
+        for row in flow.rows[(flow.rows[:, 0] >= first) & (flow.rows[:, 0] < last)]
+    }
+    step = max(1, (last - first) // 400)
+    for sequence in range(first, last, step):
+        due_ns = flow.start_ns + sequence * NS_PER_S // flow.rate_pps
+        yield {
+            "t_ms": round((due_ns - cut_ns) / NS_PER_MS, 3),
+            "delay_ms": delays_ms.get(sequence, 0),
+            "fate": "delivered" if sequence in delays_ms else "lost",
+        }

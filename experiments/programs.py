@@ -1,0 +1,47 @@
+"""From a scenario's workloads to the programs that make them, host by host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from experiments.processes import Program
+from experiments.scenario import Clock
+from experiments.trial_job import Job
+from experiments.workloads import kind_of
+from experiments.workloads.kind import Slot
+
+# Each workload gets a port of its own, so that several can share a host.
+_FIRST_PORT = 20_000
+
+
+def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) -> list[Program]:
+    """All programs of a trial, each workload's receivers and servers first.
+
+    start_ns, stop_ns: CLOCK_MONOTONIC. drain_ns: how much longer receivers stay.
+    """
+    found: list[Program] = []
+    for index, workload in enumerate(job.scenario.workloads):
+        folder = out / "samples" / workload.name
+        folder.mkdir(parents=True, exist_ok=True)
+        slot = Slot(
+            plan=job.plan,
+            folder=folder,
+            index=index,
+            port=_FIRST_PORT + index,
+            seed=job.seed * 1000 + index,
+            start_at_ns=start_ns,
+            stop_at_ns=stop_ns,
+            drained_at_ns=stop_ns + drain_ns,
+            exact_clock=job.scenario.clock is Clock.VIRTUAL,
+        )
+        found += [
+            Program(
+                f"{workload.name}-{one.name}",
+                one.host,
+                tuple(one.process.argv(sys.executable)),
+                serves=one.process.stop_at_ns is None,
+            )
+            for one in kind_of(workload).processes(workload, slot)
+        ]
+    return found

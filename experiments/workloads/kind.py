@@ -1,0 +1,183 @@
+"""What a kind of workload is: its fields, its programs, its figures and how they are shown.
+
+A kind is one module of this package with a `KIND`, and an entry in `__init__`; nothing else
+knows it. Modules here never import the scenario, which is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
+
+from pydantic import ConfigDict, Field
+
+from experiments.phases import Phase
+from experiments.rows import Figures, Row
+from topologies.plan import NetworkPlan
+from topologies.problems import Locate, Location, Problem
+from topologies.spec import Strict, Topology
+from traffic.clock import NS_PER_S
+from traffic.describe import Process
+
+BYTES_PER_GB = 1e9
+MBPS_PER_GBPS = 1000
+WORKLOAD_NAME = r"^[a-z][a-z0-9-]{0,31}$"
+WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
+Point = dict[str, Any]
+"""One mark of a chart."""
+
+
+class WorkloadFields(Strict):
+    """What the scenario says of every workload; each kind adds fields of its own."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: WorkloadName
+    kind: str
+
+
+W = TypeVar("W", bound=WorkloadFields)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What is one workload's own in a trial: its place, its port, its seed and its time.
+
+    start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); drained_at_ns: until when
+    receivers stay. exact_clock: packets leave when they are due (the clock `virtual`).
+    """
+
+    plan: NetworkPlan
+    folder: Path
+    index: int
+    port: int
+    seed: int
+    start_at_ns: int
+    stop_at_ns: int
+    drained_at_ns: int
+    exact_clock: bool
+
+    def out(self, name: str) -> str:
+        """A file among the workload's samples."""
+        return str(self.folder / name)
+
+    def address(self, host: str) -> str:
+        """HOST:PORT of a host's end of this workload."""
+        return f"{self.plan.host(host).ip}:{self.port}"
+
+    def scaled_mbps(self, rate_gbps: float) -> float:
+        """A real rate as it is in the scaled network."""
+        return rate_gbps * MBPS_PER_GBPS / self.plan.scale
+
+    def scaled_bytes(self, size_gb: float) -> int:
+        """A real volume (10^9 bytes) as it is in the scaled network."""
+        return round(size_gb * BYTES_PER_GB / self.plan.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class HostProcess:
+    """A program of a workload: its name within the workload, its host, its command line."""
+
+    name: str
+    host: str
+    process: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measured trial: what its files hold, and the times that they are read by.
+
+    start_ns, stop_ns: second 0 of the scenario and its end. steps: the faults' steps as they
+    were taken. repairs_s: of each fault, when it is mended. events: the controller's.
+    """
+
+    samples: Path
+    plan: NetworkPlan
+    start_ns: int
+    stop_ns: int
+    phases: tuple[Phase, ...]
+    steps: Sequence[Mapping[str, Any]]
+    repairs_s: tuple[float | None, ...]
+    events: Sequence[Mapping[str, Any]]
+
+    def folder(self, workload: WorkloadFields) -> Path:
+        """Where the workload's samples lie."""
+        return self.samples / workload.name
+
+    def seconds(self, at_ns: int) -> float:
+        """A moment as seconds after the start of the workloads."""
+        return (at_ns - self.start_ns) / NS_PER_S
+
+    def taken(self, step: str) -> list[Mapping[str, Any]]:
+        """All steps of a name (`cut`, `mend`, …), in the order in which they were taken."""
+        return [taken for taken in self.steps if taken["step"] == step]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A workload as it stands in a file, before it is known to be right."""
+
+    fields: Mapping[str, Any]
+    scenario: Mapping[str, Any]
+    topology: Topology | None
+    base: Location
+    locate: Locate
+
+    def problem(self, message: str, *field: str | int) -> Problem:
+        """Something wrong with the workload, or with one of its fields."""
+        return Problem(self.locate((*self.base, *field)), message)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart(Generic[W]):
+    """A chart of the report. points: its marks, with `t_s` and the field `y`.
+
+    form `around-cut` takes points with `t_ms` and a `fate` (see the kind `probe`).
+    """
+
+    title: str
+    note: str
+    points: Callable[[Measured, W], Iterator[Point]]
+    y: str
+    y_title: str
+    mark: Literal["line", "point"] = "point"
+    logarithmic: bool = False
+    form: Literal["over-time", "around-cut"] = "over-time"
+
+
+def _no_problems(_record: Record) -> Iterator[Problem]:
+    yield from ()
+
+
+def _no_note(_figures: Figures) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[W]):
+    """One kind of workload, from the scenario's fields to the rows of the table.
+
+    fields: the class of its fields; `kind` is its name. group: where the summary keeps its
+    figures. hosts: the fields that name hosts. processes: its programs, those that must be
+    there first before the others. figures: from the samples to figures whose names carry
+    units; raises OSError or ValueError for samples that cannot be used. rows: the figures of
+    all policies (None: failed) as rows. note: a line under the title. problems: what is
+    wrong in a file beyond single fields.
+    """
+
+    fields: type[W]
+    group: str
+    hosts: tuple[str, ...]
+    processes: Callable[[W, Slot], Iterator[HostProcess]]
+    figures: Callable[[Measured, W], Figures]
+    rows: Callable[[Sequence[Figures | None]], Iterator[Row]]
+    problems: Callable[[Record], Iterator[Problem]] = _no_problems
+    note: Callable[[Figures], str] = _no_note
+    charts: tuple[Chart[W], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the scenario's field `kind` says."""
+        return str(get_args(self.fields.model_fields["kind"].annotation)[0])

@@ -1,0 +1,150 @@
+"""Probes: numbered packets at an exact rate, what failover is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.rows import MISSING, Figures, Row, example, number, row
+from experiments.workloads.kind import (
+    Chart,
+    HostProcess,
+    Kind,
+    Measured,
+    Point,
+    Slot,
+    WorkloadFields,
+)
+from traffic.describe import ProbeReceiver, ProbeSender
+
+BIN_MS = 50
+
+
+class ProbeWorkload(WorkloadFields):
+    """Sequence-numbered UDP at an exact rate, one way; what failover is measured on."""
+
+    kind: Literal["probe"]
+    from_host: str = Field(alias="from")
+    to_host: str = Field(alias="to")
+    rate_pps: int = Field(default=1000, ge=1, le=20_000)
+    payload_bytes: int = Field(default=64, ge=32, le=1400)
+
+
+def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
+    receiver = ProbeReceiver(
+        out=slot.out("received.i64x3"),
+        stop_at_ns=slot.drained_at_ns,
+        port=slot.port,
+        flow=slot.index,
+    )
+    yield HostProcess("receive", workload.to_host, receiver)
+    sender = ProbeSender(
+        out=slot.out("sent.json"),
+        start_at_ns=slot.start_at_ns,
+        stop_at_ns=slot.stop_at_ns,
+        to=slot.address(workload.to_host),
+        rate_pps=workload.rate_pps,
+        payload_bytes=workload.payload_bytes,
+        flow=slot.index,
+        # In virtual time packets leave when they are due; a real clock has to be read.
+        stamp="schedule" if slot.exact_clock else "clock",
+    )
+    yield HostProcess("send", workload.from_host, sender)
+
+
+def _figures(trial: Measured, workload: ProbeWorkload) -> Figures:
+    from experiments.probe_figures import probe_figures  # noqa: PLC0415 - no NumPy in the trial
+
+    return probe_figures(trial, workload)
+
+
+def _around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
+    from experiments.probe_figures import around_cut  # noqa: PLC0415 - no NumPy in the trial
+
+    return around_cut(trial, workload)
+
+
+def _loss(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
+    from experiments.probe_figures import loss_over_time  # noqa: PLC0415 - no NumPy in the trial
+
+    return loss_over_time(trial, workload, BIN_MS)
+
+
+def _note(figures: Figures) -> str:
+    return f"{figures['from']} → {figures['to']}, {figures['rate_pps']:,}/s"
+
+
+def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
+    yield row("packets lost", workload, lambda w: f"{w['total']['lost']:,}", emphasis=True)
+    shown = example(workload)
+    if shown["failover"] is None:
+        return
+    if any(w is not None and w["failover"]["crosses_cut"] for w in workload):
+        yield from _failover_rows(workload)
+    if any(w is not None and w["reoptimisation"] is not None for w in workload):
+        yield row("lost at the move to the best paths left", workload, _lost_in("reoptimisation"))
+    if shown["reversion"] is not None:
+        yield row("lost at the mend", workload, lambda w: f"{w['reversion']['lost']:,}")
+    if any(w is not None and w["move_back"] is not None for w in workload):
+        yield row("lost at the move back", workload, _lost_in("move_back"))
+
+
+def _lost_in(move: str) -> Callable[[Figures], str]:
+    return lambda w: MISSING if w[move] is None else f"{w[move]['lost']:,}"
+
+
+def _failover_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
+    def failover(key: str) -> Callable[[Figures], str]:
+        return lambda w: (
+            number(w["failover"][key]) if w["failover"]["recovered"] else "not recovered"
+        )
+
+    yield row("failover by timestamps (TBM), ms", workload, failover("tbm_ms"), emphasis=True)
+    yield row("failover by time of loss (TBLM), ms", workload, failover("tblm_ms"))
+    yield row("failover by packets lost (PLBM), ms", workload, failover("plbm_ms"))
+    yield row("cut to recovery, ms", workload, failover("recovery_ms"))
+    yield row("  detection, ms", workload, failover("detection_ms"))
+    yield row("  switchover, ms", workload, failover("switchover_ms"))
+    yield row("lost in flight / detection / switchover", workload, _lost_by_stage)
+
+
+def _lost_by_stage(figures: Figures) -> str:
+    stages = figures["failover"]["lost_by_stage"]
+    return MISSING if stages is None else " / ".join(f"{lost:,}" for lost in stages.values())
+
+
+KIND = Kind(
+    fields=ProbeWorkload,
+    group="probes",
+    hosts=("from", "to"),
+    processes=_processes,
+    figures=_figures,
+    rows=_rows,
+    note=_note,
+    charts=(
+        Chart(
+            "Around the cut, packet by packet",
+            (
+                "Each mark is one probe packet: its one-way delay at the moment it was sent, "
+                "or a cross if it was lost."
+            ),
+            _around_cut,
+            y="delay_ms",
+            y_title="delay, ms",
+            form="around-cut",
+        ),
+        Chart(
+            "Loss over the whole run",
+            (
+                f"Share of each probe's packets lost, in steps of {BIN_MS} ms. "
+                "The shaded time is when the fibre was cut."
+            ),
+            _loss,
+            y="lost_percent",
+            y_title="lost, %",
+            mark="line",
+        ),
+    ),
+)
