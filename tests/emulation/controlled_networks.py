@@ -43,7 +43,7 @@ class Controlled:
     @property
     def events(self) -> list[Event]:
         """The events of the controller that runs now."""
-        path = self._events_path()
+        path = self.events_path
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class Controlled:
             [
                 sys.executable, "-m", "controller.launch", "--listen", "0.0.0.0",
                 "--plan", str(plan_file), "--policy", self.policy,
-                "--events", str(self._events_path()), *self.options,
+                "--events", str(self.events_path), *self.options,
             ],
             stdout=None,
             stderr=None,
@@ -92,7 +92,9 @@ class Controlled:
 
         self.wait_for(all_say_so)
 
-    def _events_path(self) -> Path:
+    @property
+    def events_path(self) -> Path:
+        """The file of events of the controller that runs now."""
         return self.folder / f"events-{self.starts}.jsonl"
 
 
@@ -101,7 +103,7 @@ def controlled(
     plan: NetworkPlan,
     policy: str,
     folder: Path,
-    bfd: BfdTimers | None = None,
+    bfd: BfdTimers | Mapping[str, BfdTimers] | None = None,
     options: tuple[str, ...] = (),
     told: NetworkPlan | None = None,
 ) -> Iterator[Controlled]:
