@@ -123,7 +123,9 @@ def _way(trace: Trace) -> Answer:
 def _respond(
     core: Core, environment: Mapping[str, Any], start: Callable[..., Any]
 ) -> Iterable[bytes]:
-    query = {name: values[0] for name, values in parse_qs(environment["QUERY_STRING"]).items()}
+    # Without a question mark in the address there is no such variable.
+    asked = parse_qs(environment.get("QUERY_STRING", ""))
+    query = {name: values[0] for name, values in asked.items()}
     try:
         status, body = "200 OK", answer(core, environment["PATH_INFO"].strip("/"), query)
     except UnknownError as error:

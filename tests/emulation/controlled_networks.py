@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.emulation.bfd_pace import have_pace
+from tests.emulation.built_networks import eventually
 from tests.unit.controller_plans import one_host_per_switch
 from topologies.build import BfdTimers, Network, build_network
 from topologies.plan import NetworkPlan, PlannedHost, PlannedSpan
@@ -39,12 +41,23 @@ class Controlled:
     may_refuse: bool = False
     """Whether the test makes switches refuse rules."""
     starts: int = 0
+    _read: dict[Path, tuple[list[Event], int]] = field(default_factory=dict)
+    """The events read so far, and where the next one begins."""
 
     @property
     def events(self) -> list[Event]:
         """The events of the controller that runs now."""
-        path = self._events_path()
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        path = self.events_path
+        if path not in self._read:
+            self._read = {path: ([], 0)}
+        events, offset = self._read[path]
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(offset)
+                *whole, _unfinished = file.read().split(b"\n")
+            events = events + [json.loads(line) for line in whole]
+            self._read = {path: (events, offset + sum(len(line) + 1 for line in whole))}
+        return events
 
     def start(self) -> None:
         """Start a controller and wait until it is ready."""
@@ -60,7 +73,7 @@ class Controlled:
             [
                 sys.executable, "-m", "controller.launch", "--listen", "0.0.0.0",
                 "--plan", str(plan_file), "--policy", self.policy,
-                "--events", str(self._events_path()), *self.options,
+                "--events", str(self.events_path), *self.options,
             ],
             stdout=None,
             stderr=None,
@@ -92,7 +105,9 @@ class Controlled:
 
         self.wait_for(all_say_so)
 
-    def _events_path(self) -> Path:
+    @property
+    def events_path(self) -> Path:
+        """The file of events of the controller that runs now."""
         return self.folder / f"events-{self.starts}.jsonl"
 
 
@@ -101,19 +116,37 @@ def controlled(
     plan: NetworkPlan,
     policy: str,
     folder: Path,
-    bfd: BfdTimers | None = None,
+    bfd: BfdTimers | Mapping[str, BfdTimers] | None = None,
     options: tuple[str, ...] = (),
     told: NetworkPlan | None = None,
 ) -> Iterator[Controlled]:
-    """Build the network, start the controller, and end both. told: what the controller reads."""
+    """Build the network, start the controller, and end both. told: what the controller reads.
+
+    Spans have BFD at its pace by then.
+    """
     with build_network(plan, bfd=bfd) as network:
         running = Controlled(network, told or plan, policy, folder, options)
         running.start()
+        _wait_for_pace(plan, bfd)
         yield running
         if running.process.poll() is None:
             assert running.stop() == 0
         refused = [event for event in running.events if event["event"] == "switch-error"]
         assert refused == [] or running.may_refuse
+
+
+def _wait_for_pace(plan: NetworkPlan, bfd: BfdTimers | Mapping[str, BfdTimers] | None) -> None:
+    """Wait until a failure of any span with BFD would be noticed in time."""
+    if bfd is None:
+        return
+    by_span = bfd if isinstance(bfd, Mapping) else {span.id: bfd for span in plan.spans}
+    ends = {
+        port.interface: by_span[span.id]
+        for span in plan.spans
+        for port in (span.a, span.b)
+        if span.id in by_span
+    }
+    assert eventually(lambda: have_pace(ends), _DEADLINE_S)
 
 
 def set_carrier(spans: list[PlannedSpan], up: bool) -> None:

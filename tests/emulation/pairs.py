@@ -35,8 +35,10 @@ class Pair:
         return part[self.source] == part[self.target]
 
     def in_flight_ms(self, plan: NetworkPlan, dead: frozenset[str]) -> float:
-        """Propagation over the dead spans of the path."""
-        return sum(s.delay_us for s in plan.spans if s.id in dead and s.id in self.spans) / 1000
+        """Propagation from the first dead span of the path to the end of the last one."""
+        delays_ms = {span.id: span.delay_us / 1000 for span in plan.spans}
+        hit = [place for place, span in enumerate(self.spans) if span in dead]
+        return sum(delays_ms[span] for span in self.spans[hit[0] : hit[-1] + 1]) if hit else 0.0
 
 
 def crossing_pairs(plan: NetworkPlan, dead: Collection[str]) -> tuple[list[Pair], list[Pair]]:
@@ -56,8 +58,8 @@ def crossing_pairs(plan: NetworkPlan, dead: Collection[str]) -> tuple[list[Pair]
 
 
 @dataclass
-class Collected:
-    """What was sent and what came, by pair: (number, tick at which it was sent)."""
+class Batch:
+    """What was sent in one phase and what came of it, by pair: the ticks of sending."""
 
     sent: dict[Pair, list[int]] = field(default_factory=dict)
     came: dict[Pair, set[int]] = field(default_factory=dict)
@@ -83,57 +85,52 @@ class PairProbes:
         self._hosts = hosts
         self._pairs: list[Pair] = []
         self._index: dict[Pair, int] = {}
-        self._tick = 0
-        self._open = Collected()
-        self._batch = 0
+        self._batches: list[Batch] = []
+        self._start_ns = time.monotonic_ns()
+
+    def batch(self) -> Batch:
+        """What is sent from now on counts in this; it is complete after `settle`."""
+        self._batches.append(Batch())
+        return self._batches[-1]
 
     def send(
         self, crossing: Sequence[Pair], others: Sequence[Pair], seconds: float, fast: bool = False
     ) -> None:
         """Send for so long: the others slowly, the crossing ones fast or slowly."""
-        start_ns, first = time.monotonic_ns(), self._tick
-        for _ in range(round(seconds * FAST_PPS)):
-            wait_ns = start_ns + (self._tick - first) * _TICK_NS - time.monotonic_ns()
+        first = -((self._start_ns - time.monotonic_ns()) // _TICK_NS)
+        for tick in range(first, first + round(seconds * FAST_PPS)):
+            wait_ns = self._start_ns + tick * _TICK_NS - time.monotonic_ns()
             if wait_ns > 0:
                 time.sleep(wait_ns / 1e9)
-            slow_turn = self._tick % _EVERY == 0
+            slow_turn = tick % _EVERY == 0
             if fast or slow_turn:
-                self._send_each(crossing)
+                self._send_each(crossing, tick)
             if slow_turn:
-                self._send_each(others)
-            self._tick += 1
-            if self._tick % _DRAIN_EVERY == 0:
+                self._send_each(others, tick)
+            if tick % _DRAIN_EVERY == 0:
                 self._drain()
 
     def settle(self) -> None:
         """Let what is on its way arrive."""
         time.sleep(_SETTLE_S)
-
-    def collected(self) -> Collected:
-        """What became of all packets since the last call; waits until they have arrived."""
-        self.settle()
         self._drain()
-        found, self._open = self._open, Collected()
-        self._batch += 1
-        return found
 
     def _drain(self) -> None:
         """Take what has come: all sockets together may hold only so much."""
-        came = self._open.came
         for host in self._hosts.by_switch.values():
             for _, payload in self._hosts.received(host):
-                index, number, batch = _PAYLOAD.unpack(payload)
-                if batch == self._batch:
-                    numbers = came.setdefault(self._pairs[index], set())
-                    self._open.doubled += number in numbers
-                    numbers.add(number)
+                index, tick, number = _PAYLOAD.unpack(payload)
+                batch = self._batches[number]
+                ticks = batch.came.setdefault(self._pairs[index], set())
+                batch.doubled += tick in ticks
+                ticks.add(tick)
 
-    def _send_each(self, pairs: Sequence[Pair]) -> None:
+    def _send_each(self, pairs: Sequence[Pair], tick: int) -> None:
+        hosts, number = self._hosts.by_switch, len(self._batches) - 1
         for pair in pairs:
             if pair not in self._index:
                 self._index[pair] = len(self._pairs)
                 self._pairs.append(pair)
-            payload = _PAYLOAD.pack(self._index[pair], self._tick, self._batch)
-            hosts = self._hosts.by_switch
+            payload = _PAYLOAD.pack(self._index[pair], tick, number)
             self._hosts.send(hosts[pair.source], hosts[pair.target], payload)
-            self._open.sent.setdefault(pair, []).append(self._tick)
+            self._batches[number].sent.setdefault(pair, []).append(tick)

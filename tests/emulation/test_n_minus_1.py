@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.n_minus_1 import MULTIPLIER, POLICY, SCALE, TIMERS, Failure, Study, failures
-from tests.emulation.controlled_networks import controlled
-from topologies.build import BfdTimers
-from topologies.load import load_topology
-from topologies.plan import make_plan
-
-SAMPLE = ("oslo-lulea", "oslo")
+from tests.benchmarks.n_minus_1.failures import failures
+from tests.benchmarks.n_minus_1.study import running_study
 
 
-def test_a_span_and_a_node_fail_and_every_promise_is_kept(tmp_path: Path) -> None:
-    plan = make_plan(load_topology("ai-backbone"), scale=SCALE)
-    all_of = [f for what in ("spans", "nodes") for f in failures(plan, what)]
-    chosen: list[Failure] = [f for f in all_of if f.name in SAMPLE]
-    with controlled(plan, POLICY, tmp_path, BfdTimers(10, MULTIPLIER), TIMERS) as running:
-        study = Study(running, bfd_ms=10)
-        for failure, silent in zip(chosen, (True, False), strict=True):
-            result = study.trial(failure, silent)
+def test_a_span_a_conduit_and_a_node_fail_and_every_promise_is_kept(tmp_path: Path) -> None:
+    with running_study(tmp_path) as study:
+        for part, name, silent, bfd_ms in (
+            ("spans", "oslo-lulea", True, 10),
+            ("conduits", "northern-rail", True, 1),
+            ("nodes", "oslo", False, 10),
+        ):
+            [failure] = [f for f in failures(study.plan, part) if f.name == name]
+            result = study.trial(part, failure, silent, bfd_ms)
             assert result.pairs > 0
-            assert result.good(failure.covered), result
+            assert result.good, result
