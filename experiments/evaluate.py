@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.control import EVENTS_FILE
+from experiments.control import controller_events
 from experiments.phases import phases
-from experiments.run_folder import TrialFolder, read_jsonl
-from experiments.scenario import SpanLoss
+from experiments.run_folder import TrialFolder
 from experiments.trial_job import Job, TrialResult
 from experiments.workloads import KINDS, kind_of
 from experiments.workloads.kind import Measured
@@ -36,7 +35,8 @@ def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:
     """A measured trial as its workloads read it. Raises OSError or ValueError."""
     scenario, start_ns = job.scenario, result.start_ns
     assert start_ns is not None  # only measured trials are evaluated
-    broken = [(f.at_s, f.repair_at_s) for f in scenario.faults if not isinstance(f, SpanLoss)]
+    # What is there from the beginning belongs to the network.
+    broken = [(fault.at_s, fault.repair_at_s) for fault in scenario.faults if fault.at_s > 0]
     return Measured(
         samples=folder.samples,
         plan=job.plan,
@@ -45,5 +45,5 @@ def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:
         phases=phases(start_ns, scenario.warmup_s, scenario.duration_s, broken),
         steps=result.faults,
         repairs_s=tuple(fault.repair_at_s for fault in scenario.faults),
-        events=read_jsonl(folder.path / EVENTS_FILE),
+        events=controller_events(folder.path),
     )

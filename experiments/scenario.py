@@ -7,10 +7,10 @@ start of the workloads; every size and rate is the real one, before scaling.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
 
 from pydantic import Field
 
+from experiments.faults import Fault
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
 from topologies.spec import Strict
@@ -46,47 +46,6 @@ class Healing(Strict):
     suppress_at: float = Field(default=2500.0, gt=0)
     reuse_at: float = Field(default=750.0, gt=0)
     longest_damping_s: float = Field(default=30.0, gt=0, le=86_400)
-
-
-class Visibility(StrEnum):
-    """How the ends of a cut span can notice."""
-
-    SILENT = "silent"
-    CARRIER = "carrier"
-
-
-class SpanCut(Strict):
-    """One span stops carrying packets, those in flight included."""
-
-    kind: Literal["span-cut"]
-    span: str
-    at_s: float = Field(ge=0)
-    repair_at_s: float | None = Field(default=None, gt=0)
-    visibility: Visibility = Visibility.SILENT
-
-
-class ConduitCut(Strict):
-    """All spans of a conduit are cut at once: the excavator's experiment."""
-
-    kind: Literal["conduit-cut"]
-    conduit: str
-    at_s: float = Field(ge=0)
-    repair_at_s: float | None = Field(default=None, gt=0)
-    visibility: Visibility = Visibility.SILENT
-
-
-class SpanLoss(Strict):
-    """A span drops packets at random, both ways, without anyone being told."""
-
-    kind: Literal["span-loss"]
-    span: str
-    at_s: float = Field(default=0, ge=0)
-    repair_at_s: float | None = Field(default=None, gt=0)
-    one_in: int = Field(ge=2, le=10_000)
-    """Each packet is lost with the probability 1/one_in."""
-
-
-Fault = Annotated[SpanCut | ConduitCut | SpanLoss, Field(discriminator="kind")]
 
 
 class Scenario(Strict):

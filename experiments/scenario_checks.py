@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from controller.policies import POLICIES
+from experiments.faults import KINDS as FAULTS
+from experiments.faults.kind import FaultRecord
 from experiments.workloads import KINDS
 from experiments.workloads.kind import Record
 from topologies.problems import Locate, Problem, unknown
@@ -122,15 +124,16 @@ def _faults(
 ) -> Iterator[Problem]:
     if topology is None:
         return
-    targets: Mapping[str, Iterable[str]] = {
-        "span": [span.id for span in topology.spans],
-        "conduit": list(topology.conduits()),
-    }
     for index, fault in _records(data, "faults"):
-        for field, names in targets.items():
+        kind = FAULTS.get(str(fault.get("kind")))
+        if kind is None:
+            continue
+        record = FaultRecord(fault, topology, ("faults", index), locate)
+        for field, names in kind.names(topology).items():
             target = fault.get(field)
             if isinstance(target, str) and target not in names:
-                yield Problem(locate(("faults", index, field)), unknown(field, target, names))
+                yield record.problem(unknown(field, target, names), field)
+        yield from kind.problems(record)
 
 
 def _buffers(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
@@ -180,10 +183,9 @@ def _overlaps(
         broken.append((index, spans, at_s, until_s))
 
 
-def _spans_of(fault: Mapping[str, Any], topology: Topology) -> list[str]:
-    if isinstance(conduit := fault.get("conduit"), str):
-        return [span.id for span in topology.conduits().get(conduit, ())]
-    return [span.id for span in topology.spans if span.id == fault.get("span")]
+def _spans_of(fault: Mapping[str, Any], topology: Topology) -> Iterable[str]:
+    kind = FAULTS.get(str(fault.get("kind")))
+    return () if kind is None else kind.spans(fault, topology)
 
 
 def _number(record: Mapping[str, Any], field: str) -> float | None:

@@ -17,12 +17,12 @@ from types import FrameType
 from typing import Literal
 
 from experiments.control import ControllerProcess
-from experiments.faults import FaultError, Step, final_checks, steps
+from experiments.faults import FaultError, Scene, Step, schedule
 from experiments.network import built_network, wait_for_bfd
 from experiments.processes import ProcessFailed, Running, start_all
 from experiments.programs import programs
 from experiments.run_folder import write_json
-from experiments.scenario import Clock, Scenario
+from experiments.scenario import Clock
 from experiments.trial_job import Interrupted, Job, TrialFailed, TrialResult
 from traffic.clock import NS_PER_S, now_ns
 
@@ -100,7 +100,7 @@ class _Trial:
             start_all(net, programs(job, self._start_ns, stop_ns, _DRAIN_NS, self._out), self._out)
         )
         self._stage("running")
-        self._run_faults(running, scenario, stop_ns)
+        self._run_faults(running, Scene(job.plan, net, controller), stop_ns)
         self._stage("collecting")
         running.wait_all(stop_ns + _FINISH_NS)
         self._end_ns = now_ns()
@@ -114,20 +114,24 @@ class _Trial:
         count = len(programs(self._job, 0, 1, 0, self._out))
         return _START_MARGIN_REAL_NS + count * _START_EACH_REAL_NS
 
-    def _run_faults(self, running: Running, scenario: Scenario, stop_ns: int) -> None:
+    def _run_faults(self, running: Running, scene: Scene, stop_ns: int) -> None:
         assert self._start_ns is not None  # set before the workloads start
-        for step in steps(scenario.faults, self._job.plan):
+        job = self._job
+        steps, at_the_end = schedule(
+            job.scenario.faults, job.plan, job.scenario.duration_s, job.seed
+        )
+        for step in steps:
             running.wait_until(self._start_ns + step.at_ns)
-            self._take(step)
+            self._take(step, scene)
         running.wait_until(stop_ns)
-        for check in final_checks(scenario.faults, self._job.plan):
-            check()
+        for confirm in at_the_end:
+            confirm(scene)
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: Step, scene: Scene) -> None:
         if step.confirm is not None:
-            step.confirm()
+            step.confirm(scene)
         before_ns = now_ns()
-        step.act()
+        step.act(scene)
         self._applied.append(
             {
                 "step": step.name,

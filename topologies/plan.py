@@ -14,7 +14,7 @@ import networkx as nx
 
 from topologies.delays import central_site, delay_graph
 from topologies.fabric import border, fabric_links, hosts_by_switch, inner_switches
-from topologies.physics import drain_ms, fibre_delay_us, span_delay_us
+from topologies.physics import drain_ms, fibre_delay_us, span_delay_us, span_length_km
 from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topology
 
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
@@ -61,6 +61,8 @@ class PlannedSpan(Strict):
     b: PlannedPort
     site: str | None = None
     """The site in whose fabric it is; None for a fibre span between two sites."""
+    length_km: float | None = None
+    """Of the fibre's route; None for a cable of a fabric."""
     delay_us: float
     """One-way propagation delay from `a` to `b`."""
     delay_back_us: float | None = None
@@ -211,6 +213,7 @@ def _fibre_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iter
             id=span.id,
             a=next(ports[span.a]),
             b=next(ports[span.b]),
+            length_km=span_length_km(topology, span),
             delay_us=span_delay_us(topology, span),
             delay_back_us=span.delay_back_us,
             base_loss=span.base_loss,

@@ -29,7 +29,7 @@ from topologies.builder.qdiscs import (
 )
 from topologies.builder.shaping import ANY_PROTOCOL, IPV4, Shape, control_filters, line
 
-_LINE = 2 << 16
+MIDDLE_LINE = _LINE = 2 << 16
 _WHOLE_LINE = _LINE | 1
 # Open vSwitch turns queue q into the priority 1:(q+1), which names a band of this discipline.
 _PRIO = 1 << 16
@@ -42,10 +42,7 @@ _EF = key(0, 0xB8 << 16, 0xFC << 16)
 def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port: its classes, each with a buffer of its own, at the line's rate."""
     yield htb(device, index, handle=_LINE, default=_WHOLE_LINE & 0xFFFF)
-    yield htb_class(
-        device, index, parent=_LINE, handle=_WHOLE_LINE,
-        rate_bytes_s=wanted.rate_bytes_s, frame_bytes=wanted.frame_bytes,
-    )  # fmt: skip
+    yield whole_line(device, index, wanted)
     yield prio(device, index, parent=_WHOLE_LINE, handle=_PRIO, bands=len(_BANDS))
     for number, band in enumerate(_BANDS, start=3):
         yield bfifo(
@@ -53,6 +50,14 @@ def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
         )
     yield from control_filters(device, index, parent=_PRIO, to=_CONTROL)
     yield choose(device, index, parent=_PRIO, order=3, protocol=IPV4, keys=_EF, to=_INTERACTIVE)
+
+
+def whole_line(device: str, index: int, wanted: Shape) -> Request:
+    """The class that all of a sending end's packets share, with the line's rate."""
+    return htb_class(
+        device, index, parent=_LINE, handle=_WHOLE_LINE,
+        rate_bytes_s=wanted.rate_bytes_s, frame_bytes=wanted.frame_bytes,
+    )  # fmt: skip
 
 
 def middle_end(device: str, index: int, other_index: int, wanted: Shape) -> Iterator[Request]:

@@ -87,17 +87,18 @@ def _ports_with_middle(plan: NetworkPlan) -> Iterator[PlannedPort]:
 
 def device_names(plan: NetworkPlan) -> list[str]:
     """The names of our devices in the main namespace; the bridges bear the switches' names."""
-    control = [control_device(switch) for switch in plan.switches]
+    control = [channel_device(switch) for switch in plan.switches]
     ports = [port.interface for port in planned_ports(plan)]
-    return [*control, *ports, *(_middle_name(port) for port in _ports_with_middle(plan))]
+    return [*control, *ports, *(middle_name(port) for port in _ports_with_middle(plan))]
 
 
-def control_device(switch: PlannedSwitch) -> str:
+def channel_device(switch: PlannedSwitch) -> str:
     """The switch's end of its control channel; the other end bears the switch's name."""
     return f"s{switch.dpid}-ctl"
 
 
-def _middle_name(port: PlannedPort) -> str:
+def middle_name(port: PlannedPort) -> str:
+    """The device in the middle of a span with classes that faces this port."""
     return f"{port.interface}m"
 
 
@@ -122,7 +123,7 @@ def span_pairs(plan: NetworkPlan, indices: Indices, group: int) -> Iterator[Requ
 
 def _middle(port: PlannedPort, indices: Indices, group: int) -> Device:
     index = indices.middles[port.interface]
-    return Device(_middle_name(port), index, _mac(5, port.dpid, port.number), SPAN_MTU, group)
+    return Device(middle_name(port), index, _mac(5, port.dpid, port.number), SPAN_MTU, group)
 
 
 def span_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
@@ -130,7 +131,7 @@ def span_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Request]:
     for span in plan.spans:
         for sender, receiver in ((span.a, span.b), (span.b, span.a)):
             name, index = sender.interface, indices.ports[sender.interface]
-            wanted = _direction(span, sender)
+            wanted = span_shape(span, sender)
             if span.classes:
                 yield from sending_end(name, index, wanted)
                 yield from _towards(receiver, sender, indices, wanted)
@@ -143,7 +144,7 @@ def _towards(
     receiver: PlannedPort, sender: PlannedPort, indices: Indices, wanted: Shape
 ) -> Iterator[Request]:
     """The middle's device that sends to the receiver what the sender's one received."""
-    name, index = _middle_name(receiver), indices.middles[receiver.interface]
+    name, index = middle_name(receiver), indices.middles[receiver.interface]
     yield from middle_end(name, index, indices.middles[sender.interface], wanted)
     yield set_up(name, index)
 
@@ -215,7 +216,7 @@ def channel_end_requests(plan: NetworkPlan, indices: Indices) -> Iterator[Reques
 def _channel_end(
     switch: PlannedSwitch, indices: Indices, group: int, namespace: int | None
 ) -> Device:
-    name, index = control_device(switch), indices.control[switch.name]
+    name, index = channel_device(switch), indices.control[switch.name]
     return Device(name, index, _mac(3, switch.dpid, 0), _CONTROL_MTU, group, namespace)
 
 
@@ -228,7 +229,7 @@ def _channel(
     yield neighbour(device.name, device.index, peer_ip, peer_mac)
 
 
-def _direction(span: PlannedSpan, sender: PlannedPort) -> Shape:
+def span_shape(span: PlannedSpan, sender: PlannedPort) -> Shape:
     """What a span does to the packets that one of its ends sends."""
     delay_us = span.delay_us
     if sender == span.b and span.delay_back_us is not None:

@@ -14,7 +14,7 @@ from topologies.builder.netlink import CREATE, EXCL, Request, attribute, text, u
 ROOT = 0xFFFFFFFF
 INGRESS = 0xFFFFFFF2
 _CLSACT = 0xFFFFFFF1
-_NEWQDISC, _NEWTCLASS, _NEWTFILTER = 36, 40, 44
+_NEWQDISC, _NEWTCLASS, _NEWTFILTER, _DELTFILTER = 36, 40, 44, 45
 _KIND, _OPTIONS = 1, 2
 _ETHERNET = 1  # link layer: a packet's length is what it is
 _TICK_NS = 64  # the unit of times in a policer's message
@@ -138,6 +138,12 @@ def police(rate_bytes_s: int, burst_ns: int) -> bytes:
 def rate_spec(rate_bytes_s: int) -> bytes:
     """A rate in the old form; one of more than 32 bits is told beside it."""
     return struct.pack("=BBHhHI", 3, _ETHERNET, 0, 0, 0, min(rate_bytes_s, _LONGEST))
+
+
+def no_filter(device: str, index: int, *, parent: int, order: int, protocol: int) -> Request:
+    """Remove all filters of an order."""
+    body = struct.pack("=BxxxiIII", 0, index, 0, parent, order << 16 | socket.htons(protocol))
+    return Request(f"filters on {device}", _DELTFILTER, body, flags=0)
 
 
 def _filter(

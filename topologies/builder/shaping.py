@@ -33,9 +33,14 @@ _FAST_BYTES_S = 1_250_000  # 10 Mbit/s, of which a byte per second is less than 
 _NS_PER_S = 1_000_000_000
 ANY_PROTOCOL, IPV4, _LLDP = 0x0003, 0x0800, 0x88CC
 # Not 1:, so that a queue number that a controller sets does not choose a band.
-_PRIO = 0x10 << 16
+PRIO = 0x10 << 16
 _CONTROL, _DATA = 1, 2
 _CONTROL_LINE, _DATA_LINE = 0x11 << 16, 0x12 << 16
+# A span's lines: the class of prio that each is in, and its own handle.
+SPAN_LINES = ((PRIO | _CONTROL, _CONTROL_LINE), (PRIO | _DATA, _DATA_LINE))
+BUFFER_ORDER = 3
+# From a line's handle to that of the loss behind it.
+LOSS_STEP = 0x10 << 16
 # BFD between neighbours (RFC 5881) as network control: DSCP CS6 and UDP to port 3784.
 _BFD = key(0, 0xC0 << 16, 0xFC << 16) + key(8, 17 << 16, 0xFF << 16) + key(20, 3784, 0xFFFF)
 
@@ -77,18 +82,18 @@ def shape(
 
 def span_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A span's end: control traffic ahead, then data through its buffer."""
-    yield prio(device, index, parent=ROOT, handle=_PRIO, bands=2)
-    yield from line(device, index, wanted, parent=_PRIO | _CONTROL, handle=_CONTROL_LINE)
-    yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
-    yield from control_filters(device, index, parent=_PRIO, to=_PRIO | _CONTROL)
-    yield _buffer(device, index, wanted)
+    yield prio(device, index, parent=ROOT, handle=PRIO, bands=2)
+    for parent, handle in SPAN_LINES:
+        yield from line(device, index, wanted, parent=parent, handle=handle)
+    yield from control_filters(device, index, parent=PRIO, to=PRIO | _CONTROL)
+    yield span_buffer(device, index, wanted)
 
 
 def port_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     """A switch's port to a host: data alone."""
-    yield prio(device, index, parent=ROOT, handle=_PRIO, bands=2)
-    yield from line(device, index, wanted, parent=_PRIO | _DATA, handle=_DATA_LINE)
-    yield _buffer(device, index, wanted)
+    yield prio(device, index, parent=ROOT, handle=PRIO, bands=2)
+    yield from line(device, index, wanted, parent=PRIO | _DATA, handle=_DATA_LINE)
+    yield span_buffer(device, index, wanted)
 
 
 def host_shaping(device: str, index: int, wanted: Shape) -> Iterator[Request]:
@@ -116,13 +121,20 @@ def control_filters(device: str, index: int, *, parent: int, to: int) -> Iterato
     yield take_all(device, index, parent=parent, order=2, protocol=_LLDP, to=to)
 
 
-def _buffer(device: str, index: int, wanted: Shape) -> Request:
+def span_buffer(device: str, index: int, wanted: Shape) -> Request:
+    """The policer in front of a span's, or a port's, data."""
     # The kernel's policer rounds a packet's time down and netem does not: at the same rate, a
     # queue on a fast line that is always full would slowly outgrow its buffer.
     slower = 1 if wanted.rate_bytes_s >= _FAST_BYTES_S else 0
     action = police(wanted.rate_bytes_s - slower, wanted.buffer_ns)
     return take_all(
-        device, index, parent=_PRIO, order=3, protocol=ANY_PROTOCOL, to=_PRIO | _DATA, action=action
+        device,
+        index,
+        parent=PRIO,
+        order=BUFFER_ORDER,
+        protocol=ANY_PROTOCOL,
+        to=PRIO | _DATA,
+        action=action,
     )
 
 
@@ -145,5 +157,11 @@ def line(device: str, index: int, wanted: Shape, *, parent: int, handle: int) ->
             loss=wanted.loss,
             limit_packets=_UNLIMITED_PACKETS,
             parent=handle | 1,
-            handle=handle + (0x10 << 16),
+            handle=handle + LOSS_STEP,
         )
+
+
+def last_class(line_handle: int, wanted: Shape) -> str:
+    """Where a further queueing discipline meets what a line has carried, as tc names classes."""
+    handle = line_handle + LOSS_STEP if wanted.loss else line_handle
+    return f"{handle >> 16:x}:1"
