@@ -25,6 +25,8 @@ from topologies.spec import Topology
 
 _LIMIT_PACKETS = 10_000_000
 _US_PER_MS = 1000
+# tc tells whole microseconds, rounded down.
+_ROUNDING_S = 2e-6
 
 
 class _Channels(FaultFields):
@@ -98,7 +100,7 @@ def _delay(fault: ControlDelay, occasion: Occasion) -> Iterator[Effect]:
                 for qdisc in qdiscs(device)
                 if qdisc["kind"] == "netem"
             ]
-            if not any(abs(delay_s - wanted_s) < 1e-6 for delay_s in delays_s):
+            if not any(abs(delay_s - wanted_s) < _ROUNDING_S for delay_s in delays_s):
                 raise FaultError(f"the control channel {device} has its usual delay again")
 
     yield Effect(

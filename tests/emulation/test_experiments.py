@@ -183,3 +183,25 @@ faults:
     assert failover["recovered"]
     # With a loss of carrier only the packets in flight are lost.
     assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1
+
+
+def test_a_controller_may_die_be_slow_and_hang_without_a_packet_lost_but_the_cuts_own(
+    tmp_path: Path,
+) -> None:
+    result = run_scenario("controller-lost.yaml", tmp_path)
+    probe = result["policies"]["fast-reroute-reoptimise"]["probes"]["probe"]
+    in_flight_ms = probe["failover"]["cut_span_delay_ms"]
+    assert probe["failover"]["plbm_ms"] <= 30 + in_flight_ms + 1
+    assert probe["total"]["lost"] == probe["failover"]["lost"]
+    lines = (Path(result["folder"]) / "trials").glob("*/events.jsonl")
+    events = [json.loads(line) for file in lines for line in file.read_text().splitlines()]
+    told = [event["event"] for event in events if event["source"] == "trial"]
+    assert told == [
+        "fault-controller-down", "fault-cut", "fault-controller-up", "fault-control-slow",
+        "fault-mend", "fault-control-normal", "fault-control-cut", "fault-control-mend",
+        "fault-controller-down", "fault-controller-up",
+    ]  # fmt: skip
+    # The second controller takes over what the first one left, and finds the cut span.
+    ready = [event["t_s"] for event in events if event["event"] == "ready"]
+    assert len(ready) == 2
+    assert 2.5 < ready[1] < 4.5

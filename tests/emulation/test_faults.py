@@ -157,7 +157,10 @@ def test_random_loss_is_as_declared(scene: Scene) -> None:
 
 
 def arrived(scene: Scene, count: int) -> list[bool]:
-    """Of numbered packets from west to east, 0.3 ms apart, which ones came: by their size."""
+    """Of numbered packets from west to east, which ones came: by their size.
+
+    They are sent at once, so all of them together have to fit the span's buffer.
+    """
     ends = datagrams(scene.net, "west-host1", "east-host1")
     for number in range(count):
         ends.send(20 + number)
@@ -172,7 +175,7 @@ def test_losses_come_in_bursts_of_the_declared_length(scene: Scene) -> None:
     )
     on, off = both(fault, scene.plan)
     on.act(scene)
-    came = [packet for _ in range(8) for packet in arrived(scene, 1000)]
+    came = [packet for _ in range(20) for packet in arrived(scene, 400)]
     bursts = [len(list(run)) for good, run in itertools.groupby(came) if not good]
     # 8,000 packets have about 320 bursts of a geometric length; five deviations.
     assert sum(bursts) / len(bursts) == pytest.approx(5, abs=1.3)
@@ -182,7 +185,7 @@ def test_losses_come_in_bursts_of_the_declared_length(scene: Scene) -> None:
     assert len(back.received()) == 200
     confirm(off, scene)
     off.act(scene)
-    assert all(arrived(scene, 500))
+    assert all(arrived(scene, 400))
 
 
 def test_an_added_delay_is_exact(scene: Scene) -> None:
@@ -202,14 +205,14 @@ def test_an_added_delay_is_exact(scene: Scene) -> None:
 
 
 def spacing_ns(scene: Scene) -> float:
-    """Of 50 full packets sent at once, how far apart they arrive."""
+    """Of 30 full packets sent at once (they fit the buffer), how far apart they arrive."""
     ends = datagrams(scene.net, "west-host1", "east-host1")
     ends.fill_caches(1458)
-    ends.send_many(1458, 50)
+    ends.send_many(1458, 30)
     times_ns = [at_ns for _, at_ns in ends.received()]
     ends.close()
-    assert len(times_ns) == 50
-    return (times_ns[-1] - times_ns[0]) / 49
+    assert len(times_ns) == 30
+    return (times_ns[-1] - times_ns[0]) / 29
 
 
 def test_a_reduced_capacity_is_the_declared_one(scene: Scene) -> None:
@@ -219,8 +222,8 @@ def test_a_reduced_capacity_is_the_declared_one(scene: Scene) -> None:
     assert spacing_ns(scene) == pytest.approx(frame_ns, rel=0.005)
     down.act(scene)
     assert spacing_ns(scene) == pytest.approx(4 * frame_ns, rel=0.005)
-    confirm(down_again := up, scene)
-    down_again.act(scene)
+    confirm(up, scene)
+    up.act(scene)
     assert spacing_ns(scene) == pytest.approx(frame_ns, rel=0.005)
     with pytest.raises(FaultError, match="no effect"):
         confirm(up, scene)
@@ -230,7 +233,7 @@ def test_corrupted_packets_do_not_reach_the_application(scene: Scene) -> None:
     fault = SpanCorruption(kind="span-corruption", span=SPAN, at_s=0, share=0.5, repair_at_s=1)
     on, off = both(fault, scene.plan)
     on.act(scene)
-    came = arrived(scene, 1000)
+    came = [packet for _ in range(5) for packet in arrived(scene, 200)]
     # What has its bit flipped in a field that nobody checks gets through: few.
     assert came.count(False) / len(came) == pytest.approx(0.5, abs=0.1)
     confirm(off, scene)
