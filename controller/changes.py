@@ -60,6 +60,8 @@ Change = PutGroup | PutFlow | DeleteFlow | DeleteForeign | DeleteGroup | Barrier
 
 def changes_between(old: SwitchRules, new: SwitchRules) -> tuple[Change, ...]:
     """The changes that lead from one to the other, ending in a barrier; empty if they are equal."""
+    if old is new:
+        return ()
     dropped = {number: group for number, group in old.groups.items() if number not in new.groups}
     steps: list[list[Change]] = [
         [PutGroup(g) for g in _inner_first(new.groups) if old.groups.get(g.number) != g],

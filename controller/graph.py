@@ -60,8 +60,11 @@ class Tree:
 
     @cached_property
     def preorder(self) -> tuple[list[int], list[int], list[int]]:
-        """The switches that paths reach, each before those behind it; where each stands in this
-        list; and where those behind it end."""
+        """The order of a walk through the tree: those behind a switch come right after it.
+
+        (the switches that are reached; by switch, its place there; the place after the last
+        one behind it).
+        """
         children: list[list[int]] = [[] for _ in self.parent]
         for site, parent in enumerate(self.parent):
             if parent >= 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -46,12 +46,20 @@ class Versions(Protocol):
 
 
 class Renamer:
-    """Writes the names into one switch's flows and groups."""
+    """Writes the names into one switch's flows and groups.
+
+    groups: those that are written already.
+    """
 
     def __init__(
-        self, versions: Versions, switch: str, rules: SwitchRules, held: SwitchRules
+        self,
+        versions: Versions,
+        switch: str,
+        rules: SwitchRules,
+        held: SwitchRules,
+        groups: Mapping[int, Group],
     ) -> None:
-        self.groups: dict[int, Group] = {}
+        self.groups = dict(groups)
         self._versions = versions
         self._switch = switch
         self._rules = rules

@@ -6,7 +6,7 @@ messages, `dataplane` executes them without a switch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -37,6 +37,15 @@ class Match:
     ipv4_dst: str | None = None
     mpls_label: int | None = None
     mpls_bos: int | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Matches are looked up very often.
+        fields = (self.eth_type, self.eth_dst, self.ipv4_dst, self.mpls_label, self.mpls_bos)
+        object.__setattr__(self, "_hash", hash(fields))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,13 @@ class FlowKey:
     table: Table
     priority: int
     match: Match
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((int(self.table), self.priority, self.match)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +174,16 @@ class SwitchRules:
 
     flows: Mapping[FlowKey, Flow] = field(default_factory=dict)
     groups: Mapping[int, Group] = field(default_factory=dict)
+
+
+def groups_used(flows: Iterable[Flow], groups: Mapping[int, Group]) -> dict[int, Group]:
+    """The groups that flows lead to, one after the other, by number."""
+    used: dict[int, Group] = {}
+    actions = (action for flow in flows for action in flow.actions)
+    waiting = [action.group for action in actions if isinstance(action, ToGroup)]
+    while waiting:
+        number = waiting.pop()
+        if number not in used:
+            used[number] = groups[number]
+            waiting += used[number].hands_over_to()
+    return dict(sorted(used.items()))
