@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from controller.names import ENTRY, entry_key, name_of, stamp
 from controller.renaming import Renamer
-from controller.rules import Flow, FlowKey, Group, Match, SwitchRules, Table, groups_used
+from controller.rules import Flow, FlowKey, Match, SwitchRules, Table, groups_used
 from controller.versions import Name, Versions
 from topologies.plan import GATEWAY_MAC, NetworkPlan
 
@@ -34,6 +34,7 @@ def named_rules(plan: NetworkPlan, wanted: Rules, held: Rules) -> dict[str, Swit
 class _Written:
     """What one switch's rules have become. flows: with names, by the flow's key without."""
 
+    renamer: Renamer
     held: SwitchRules | None = None
     rules: SwitchRules = field(default_factory=SwitchRules)
     flows: dict[FlowKey, Flow] = field(default_factory=dict)
@@ -44,8 +45,10 @@ class Naming:
 
     def __init__(self, plan: NetworkPlan) -> None:
         self._versions = Versions(plan)
-        self._written = {switch.name: _Written() for switch in plan.switches}
         self._readers = _Readers(self._versions)
+        self._written = {
+            switch.name: _Written(Renamer(self._readers, switch.name)) for switch in plan.switches
+        }
 
     def rules(self, wanted: Rules, held: Rules) -> dict[str, SwitchRules]:
         """The wanted rules with names; see `named_rules`."""
@@ -82,21 +85,21 @@ class Naming:
             by_switch.setdefault(switch, []).append(key)
         for switch, keys in by_switch.items():
             known, rules = self._written[switch], wanted[switch]
-            renamer = Renamer(
-                self._readers, switch, rules, held.get(switch, SwitchRules()), known.rules.groups
-            )
+            known.renamer.aim(rules, held.get(switch, SwitchRules()))
             for key in keys:
                 known.flows.pop(key, None)
                 flow = rules.flows.get(key)
                 self._readers.begin(switch, key)
                 if flow is not None:
-                    known.flows[key] = renamer.flow(flow)
-            known.rules = self._whole(switch, renamer.groups)
+                    known.flows[key] = known.renamer.flow(flow)
+            known.rules = self._whole(switch)
 
-    def _whole(self, switch: str, groups: Mapping[int, Group]) -> SwitchRules:
-        flows = {flow.key: flow for flow in self._written[switch].flows.values()}
+    def _whole(self, switch: str) -> SwitchRules:
+        known = self._written[switch]
+        flows = {flow.key: flow for flow in known.flows.values()}
         flows.update((flow.key, flow) for flow in self._entries(switch))
-        return SwitchRules(flows, groups_used(flows.values(), groups))
+        known.renamer.groups = groups_used(flows.values(), known.renamer.groups)
+        return SwitchRules(flows, known.renamer.groups)
 
     def _entries(self, switch: str) -> Iterator[Flow]:
         """Hosts' packets get version 0 of their form, or what is said for their destination."""

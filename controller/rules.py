@@ -127,7 +127,10 @@ class FlowKey:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Actions are applied at once, in order; then the packet goes to another table or ends."""
+    """Actions are applied at once, in order; then the packet goes to another table or ends.
+
+    A group, if any, is the last one.
+    """
 
     key: FlowKey
     actions: tuple[Action, ...] = ()
@@ -179,8 +182,11 @@ class SwitchRules:
 def groups_used(flows: Iterable[Flow], groups: Mapping[int, Group]) -> dict[int, Group]:
     """The groups that flows lead to, one after the other, by number."""
     used: dict[int, Group] = {}
-    actions = (action for flow in flows for action in flow.actions)
-    waiting = [action.group for action in actions if isinstance(action, ToGroup)]
+    waiting = [
+        last.group
+        for flow in flows
+        if flow.actions and isinstance(last := flow.actions[-1], ToGroup)
+    ]
     while waiting:
         number = waiting.pop()
         if number not in used:
