@@ -192,9 +192,10 @@ class Hitless(Installer):
     def _drain(self, update: _Update, now_s: float) -> Iterator[Effect]:
         """From now on no packet gets an old name; wait for those on their way."""
         stale = any(update.steps[switch][Step.CLEAN] != self.held[switch] for switch in self.held)
-        spans = (update.aim.avoided, self._reached.avoided)
-        longest_s = max(self._transits.longest_s(avoided) for avoided in spans)
-        wait_s = longest_s + _MARGIN_S if stale else 0.0
+        wait_s = 0.0
+        if stale:
+            spans = (update.aim.avoided, self._reached.avoided)
+            wait_s = max(self._transits.longest_s(avoided) for avoided in spans) + _MARGIN_S
         update.drained_at_s = now_s + wait_s
         yield Log("update-switched", {"update": update.number, "drain_s": round(wait_s, 6)})
         if wait_s:
