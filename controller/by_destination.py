@@ -13,7 +13,8 @@ whatever fails at once.
 
 A failure changes little: the pairs of switch and destination whose path or repair it
 touches, the ways of steered packets that it touches, and the rules that follow from
-these. The rest is taken from the state without a failure.
+these. The rest is taken from the state without a failure, and so is a repair that is
+still right, even if a shorter one may exist now.
 """
 
 from __future__ import annotations
@@ -40,12 +41,14 @@ _TO_DESTINATION = -1
 class _State:
     """plain: for each switch, by destination. starts: how many repairs release packets where.
 
-    ways: the spans that lead to each goal, by switch. rules, shortfalls: for each switch.
+    ways: the spans that lead to each goal, by switch. depths: how many repairs take 0, 1, 2,
+    3 labels. rules, shortfalls: for each switch.
     """
 
     plain: list[dict[int, _Plain]]
     starts: dict[_Lead, dict[int, int]]
     ways: dict[_Lead, dict[int, int]]
+    depths: list[int]
     writers: list[RuleWriter]
     rules: list[SwitchRules]
     shortfalls: list[tuple[Shortfall, ...]]
@@ -72,9 +75,8 @@ class ByDestination:
     def _nothing(self) -> _State:
         writers = self._network.writers()
         nothing: list[dict[int, _Plain]] = [{} for _ in writers]
-        return _State(
-            nothing, {}, {}, writers, [w.finished() for w in writers], [()] * len(writers)
-        )
+        rules = [writer.finished() for writer in writers]
+        return _State(nothing, {}, {}, [0, 0, 0, 0], writers, rules, [()] * len(writers))
 
     def _touched(self, whole: _State, failed: Spans) -> dict[int, list[int]]:
         """For each switch, the destinations whose path or repair a failure touches."""
@@ -85,7 +87,7 @@ class ByDestination:
             found = [
                 destination
                 for destination, (_, repair) in plain.items()
-                if cost[destination] & failed or (repair is not None and repair.relied_on & failed)
+                if cost[destination] & failed or (repair is not None and repair.relies_on(failed))
             ]
             if found:
                 touched[site] = found
@@ -98,25 +100,36 @@ class ByDestination:
             plain=before.plain.copy(),
             starts=before.starts.copy(),
             ways=before.ways.copy(),
+            depths=before.depths.copy(),
             writers=before.writers.copy(),
             rules=before.rules.copy(),
             shortfalls=before.shortfalls.copy(),
         )
         change = _Change(before, after, self._network)
         for site, destinations in touched.items():
-            change.forward(site, self._plain(routes, site, destinations), destinations)
-            after.shortfalls[site] = tuple(self._lacking(site, after.plain[site]))
+            found = self._plain(routes, site, destinations, before.plain[site])
+            if change.forward(site, found, destinations):
+                after.shortfalls[site] = tuple(self._lacking(site, after.plain[site]))
         change.lead(routes, failed)
         change.finish()
         return after
 
-    def _plain(self, routes: Routes, site: int, destinations: list[int]) -> dict[int, _Plain]:
+    def _plain(
+        self, routes: Routes, site: int, destinations: list[int], known: Mapping[int, _Plain]
+    ) -> dict[int, _Plain]:
         found: dict[int, _Plain] = {}
         for span, behind in next_spans(routes, site, destinations).items():
-            repaired: dict[int, Repair] = {}
-            if self._protection is not Protection.NONE:
-                repaired = repairs(routes, site, span, behind, self._protection)
+            to_repair = []
             for destination in behind:
+                old = known.get(destination)
+                if old is not None and old[0] == span and _still_right(old[1], routes, destination):
+                    found[destination] = old
+                else:
+                    to_repair.append(destination)
+            repaired: dict[int, Repair] = {}
+            if to_repair and self._protection is not Protection.NONE:
+                repaired = repairs(routes, site, span, to_repair, self._protection)
+            for destination in to_repair:
                 found[destination] = span, repaired.get(destination)
         return found
 
@@ -131,15 +144,10 @@ class ByDestination:
             yield Shortfall(graph.sites[site], graph.spans[span].id, tuple(names), has)
 
     def _desired(self, state: _State) -> Desired:
-        depths = [0, 0, 0, 0]
-        for plain in state.plain:
-            for _, repair in plain.values():
-                if repair is not None:
-                    depths[len(repair.segments)] += 1
         return Desired(
             rules=dict(zip(self._network.graph.sites, state.rules, strict=True)),
             shortfalls=tuple(shortfall for of in state.shortfalls for shortfall in of),
-            label_depths=tuple(depths),
+            label_depths=tuple(state.depths),
         )
 
 
@@ -153,11 +161,15 @@ class _Change:
         self._edited: set[int] = set()
         self._restarted: set[_Lead] = set()
 
-    def forward(self, site: int, found: Mapping[int, _Plain], destinations: Iterable[int]) -> None:
-        """Plain packets at one switch, for some destinations."""
+    def forward(self, site: int, found: Mapping[int, _Plain], destinations: Iterable[int]) -> bool:
+        """Plain packets at one switch, for some destinations. Returns whether anything changes."""
+        before = self._before.plain[site]
+        changed = [d for d in destinations if before.get(d) is not found.get(d)]
+        if not changed:
+            return False
         writer = self._writer(site)
-        plain = self._after.plain[site] = self._before.plain[site].copy()
-        for destination in destinations:
+        plain = self._after.plain[site] = before.copy()
+        for destination in changed:
             old, new = plain.pop(destination, None), found.get(destination)
             if old is not None:
                 self._count(destination, old[1], -1)
@@ -167,6 +179,7 @@ class _Change:
                 span, repair = plain[destination] = new
                 self._count(destination, repair, 1)
                 writer.forward(destination, span, None if repair is None else repair.steering)
+        return True
 
     def lead(self, routes: Routes, failed: Spans) -> None:
         """Packets that are not plain, where their goals, starts or paths have changed."""
@@ -196,6 +209,7 @@ class _Change:
     def _count(self, destination: int, repair: Repair | None, more: int) -> None:
         if repair is None:
             return
+        self._after.depths[len(repair.segments)] += more
         self._start((destination, _TO_DESTINATION), repair.release, more)
         for segment in repair.segments:
             self._start((segment.edge, segment.span), segment.start, more)
@@ -232,6 +246,11 @@ class _Change:
             self._writer(root).leave_by_label(steered)
         else:
             self._writer(root).drop_end_of_label(steered)
+
+
+def _still_right(repair: Repair | None, routes: Routes, destination: int) -> bool:
+    """Whether a repair may stay. Where no path was, none has come."""
+    return repair is None or repair.still_right(routes, destination)
 
 
 def _ways(tree: Tree, starts: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -60,10 +60,12 @@ Change = PutGroup | PutFlow | DeleteFlow | DeleteForeign | DeleteGroup | Barrier
 
 def changes_between(old: SwitchRules, new: SwitchRules) -> tuple[Change, ...]:
     """The changes that lead from one to the other, ending in a barrier; empty if they are equal."""
+    if old is new:
+        return ()
     dropped = {number: group for number, group in old.groups.items() if number not in new.groups}
     steps: list[list[Change]] = [
-        [PutGroup(g) for g in _inner_first(new.groups) if old.groups.get(g.number) != g],
-        [PutFlow(flow) for key, flow in new.flows.items() if old.flows.get(key) != flow],
+        [PutGroup(g) for g in _inner_first(new.groups) if _other(old.groups.get(g.number), g)],
+        [PutFlow(flow) for key, flow in new.flows.items() if _other(old.flows.get(key), flow)],
         [DeleteFlow(key) for key in old.flows if key not in new.flows],
         [DeleteGroup(g.number) for g in reversed(list(_inner_first(dropped)))],
     ]
@@ -101,6 +103,11 @@ def compared(held: Stock, wanted: SwitchRules) -> Comparison:
 def removal(foreign: Iterable[object]) -> tuple[Change, ...]:
     """The changes that take foreign flows off a switch."""
     return tuple(_with_barriers([[DeleteForeign(entry) for entry in foreign]]))
+
+
+def _other(old: object, new: object) -> bool:
+    # Most are the very same; to compare their contents would take long.
+    return old is not new and old != new
 
 
 def _counted(has: dict[Any, Any], wants: dict[Any, Any]) -> tuple[int, int, int]:

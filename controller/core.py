@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from controller.changes import Stock
 from controller.desired import Designer, Shortfall
-from controller.discovery import Discovery, with_discovery
+from controller.discovery import Discovery, WithDiscovery
 from controller.effects import Effect, Log, TakeStock, Wake
 from controller.health import SpanHealth, Timers
 from controller.hitless import Hitless
@@ -32,9 +32,10 @@ class Core:
         self.health = SpanHealth(timers or Timers())
         names = tuple(switch.name for switch in plan.switches)
         self.installer: Installer = (
-            Hitless(names, plan=plan) if policy.reoptimises else AtOnce(names)
+            Hitless(names, network=self.designer.network) if policy.reoptimises else AtOnce(names)
         )
         self.discovery = Discovery(plan)
+        self._with_discovery = WithDiscovery()
         self.connected: set[str] = set()
         self._switch_of = {switch.dpid: switch.name for switch in plan.switches}
         self._host_at = {(host.port.switch, host.port.number): host.name for host in plan.hosts}
@@ -51,7 +52,7 @@ class Core:
         yield Log("paths-computed", {"avoided_spans": [], "repairs_by_labels": depths})
         for shortfall in desired.shortfalls:
             yield _unprotected(shortfall)
-        yield from self.installer.aim(Aim(with_discovery(desired.rules)), now_s)
+        yield from self.installer.aim(Aim(self._with_discovery(desired.rules)), now_s)
 
     def switch_of(self, dpid: int) -> str | None:
         """The switch of a datapath id, None if the plan has none."""
@@ -195,8 +196,9 @@ class Core:
         if self._aimed_for == (avoided, isolated):
             return
         self._aimed_for = (avoided, isolated)
-        rules = with_discovery(self.designer.desired(self.policy, sorted(avoided)).rules)
+        desired = self.designer.desired(self.policy, sorted(avoided))
         yield Log("paths-computed", {"avoided_spans": sorted(avoided)})
+        rules = self._with_discovery(desired.rules)
         yield from self.installer.aim(Aim(rules, avoided, isolated, reason), now_s)
 
     def _tell_parts(self) -> Iterator[Effect]:

@@ -28,14 +28,26 @@ _CHASSIS, _PORT, _TTL, _LOCAL = 1, 2, 3, 7
 End = tuple[str, int]
 
 
-def with_discovery(rules: Mapping[str, SwitchRules]) -> dict[str, SwitchRules]:
-    """The rules, and that discovery's frames go to the controller: the only ones that do."""
-    key = FlowKey(Table.LABELS, _PRIORITY, Match(eth_type=ETH_LLDP))
-    flow = Flow(key, (Output(TO_CONTROLLER),))
-    return {
-        switch: SwitchRules({**held.flows, key: flow}, held.groups)
-        for switch, held in rules.items()
-    }
+_KEY = FlowKey(Table.LABELS, _PRIORITY, Match(eth_type=ETH_LLDP))
+_FLOW = Flow(_KEY, (Output(TO_CONTROLLER),))
+
+
+class WithDiscovery:
+    """Rules, and that discovery's frames go to the controller: the only ones that do.
+
+    Rules that are the same as the last time give the same object, so that it is seen at once.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[SwitchRules, SwitchRules]] = {}
+
+    def __call__(self, rules: Mapping[str, SwitchRules]) -> dict[str, SwitchRules]:
+        """All switches' rules with discovery's."""
+        for switch, held in rules.items():
+            if switch not in self._last or self._last[switch][0] is not held:
+                more = SwitchRules({**held.flows, _KEY: _FLOW}, held.groups)
+                self._last[switch] = held, more
+        return {switch: self._last[switch][1] for switch in rules}
 
 
 def frame_of(dpid: int, port: int) -> bytes:

@@ -66,14 +66,14 @@ def path_pair(routes: Routes, start: int, end: int) -> PathPair | None:
 
 def _around(routes: Routes, start: int, end: int, avoided: Spans) -> Path:
     """The shortest path that avoids some spans; empty if there is none."""
-    tree = routes.tree(end)
-    steps, _ = routes.graph.detours(tree, routes.failed | avoided, (start,))
+    tree, steps = routes.detours(end, avoided, (start,))
+    gone = routes.failed | avoided
     path = []
     at = start
     while at != end:
         if at in steps:
             _, _, parent, span = steps[at]
-        elif not tree.cost[at] & avoided:
+        elif not tree.cost[at] & gone:
             parent, span = tree.parent[at], tree.via[at]
         else:
             return ()

@@ -18,8 +18,9 @@ spans is an integer too, one bit for each.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from topologies.plan import NetworkPlan, PlannedSpan
 
@@ -29,7 +30,11 @@ NO_SPANS: Spans = 0
 _HOP_BITS = 16
 
 
-@dataclass(frozen=True, slots=True)
+Edge = tuple[int, int, int, int]
+"""A span as (cost, one end, the other end, its index)."""
+
+
+@dataclass(frozen=True)
 class Tree:
     """Shortest paths between one switch, the root, and all others, by index.
 
@@ -37,6 +42,7 @@ class Tree:
     via: the span to that switch, -1 likewise.
     branch: the first span of the path, seen from the root, -1 likewise.
     cost: of the whole path (see the module); the graph's `unreachable` where there is none.
+    edges: all spans of the graph.
     """
 
     root: int
@@ -44,6 +50,39 @@ class Tree:
     via: list[int]
     branch: list[int]
     cost: list[int]
+    edges: Sequence[Edge] = field(repr=False, compare=False)
+
+    @cached_property
+    def unused(self) -> tuple[Edge, ...]:
+        """The spans that no path takes: every way around a failure begins with one of them."""
+        via = self.via
+        return tuple(edge for edge in self.edges if edge[3] not in (via[edge[1]], via[edge[2]]))
+
+    @cached_property
+    def preorder(self) -> tuple[list[int], list[int], list[int]]:
+        """The order of a walk through the tree: those behind a switch come right after it.
+
+        (the switches that are reached; by switch, its place there; the place after the last
+        one behind it).
+        """
+        children: list[list[int]] = [[] for _ in self.parent]
+        for site, parent in enumerate(self.parent):
+            if parent >= 0:
+                children[parent].append(site)
+        order: list[int] = []
+        waiting = [self.root]
+        while waiting:
+            site = waiting.pop()
+            order.append(site)
+            waiting += children[site]
+        place = [-1] * len(children)
+        for position, site in enumerate(order):
+            place[site] = position
+        end = [position + 1 for position in place]
+        for site in reversed(order[1:]):
+            parent = self.parent[site]
+            end[parent] = max(end[parent], end[site])
+        return order, place, end
 
     def reaches(self, site: int) -> bool:
         """Whether a path leads from a switch to the root."""
@@ -72,7 +111,9 @@ class Graph:
         hop, shift = 1 << len(self.spans), len(self.spans) + _HOP_BITS
         self._delay_shift = shift
         self.bits = _bits(plan)
-        self.arcs = self._arcs(hop)
+        self.edges = self._edges(hop)
+        self.arcs = self._arcs()
+        self._ranked = sorted(self.edges, key=lambda edge: self.bits[edge[3]])
         # Dearer than any path, and «uses» every span.
         longest = max(self.delay_ns, default=0).bit_length() + _HOP_BITS
         self.unreachable: int = (1 << shift + longest) - 1
@@ -102,7 +143,7 @@ class Graph:
         size = len(self.sites)
         nothing = [-1] * size
         costs = [self.unreachable] * size
-        tree = Tree(root, nothing, nothing.copy(), nothing.copy(), costs)
+        tree = Tree(root, nothing, nothing.copy(), nothing.copy(), costs, self.edges)
         tree.cost[root] = 0
         first = [arc for arc in self.arcs[root] if not arc[0] & without]
         queue = [(cost, head, root, span) for cost, head, span in first]
@@ -116,7 +157,7 @@ class Graph:
         if not lost:
             return tree
         lists = (tree.parent.copy(), tree.via.copy(), tree.branch.copy(), tree.cost.copy())
-        changed = Tree(tree.root, *lists)
+        changed = Tree(tree.root, *lists, self.edges)
         for site in lost:
             _cut_off(changed, site, self.unreachable)
         for step in steps.values():
@@ -135,14 +176,31 @@ class Graph:
         """
         cost = tree.cost
         none = self.unreachable
-        lost = {site for site, whole in enumerate(cost) if whole & gone and whole != none}
-        queue = [
-            (cost[neighbour] + weight, site, neighbour, span)
-            for site in lost
-            for weight, neighbour, span in self.arcs[site]
-            if neighbour not in lost and not weight & gone and cost[neighbour] != none
-        ]
-        return self._settled(queue, lost.copy(), gone, wanted), lost
+        lost = self._behind(tree, gone)
+        queue = []
+        for weight, a, b, span in tree.unused:
+            # From what is not lost to what is.
+            if (a in lost) != (b in lost) and not weight & gone:
+                near, far = (b, a) if a in lost else (a, b)
+                if cost[near] != none:
+                    queue.append((cost[near] + weight, far, near, span))
+        return self._settled(queue, lost, gone, wanted), lost
+
+    def _behind(self, tree: Tree, gone: Spans) -> set[int]:
+        """The switches whose path uses some spans."""
+        order, place, end = tree.preorder
+        behind: set[int] = set()
+        for _, a, b, span in self._members(gone):
+            for site in (a, b):
+                if tree.via[site] == span:
+                    behind.update(order[place[site] : end[site]])
+        return behind
+
+    def _members(self, spans: Spans) -> Iterator[Edge]:
+        while spans:
+            rank = spans.bit_length() - 1
+            spans ^= 1 << rank
+            yield self._ranked[rank]
 
     def _settled(
         self,
@@ -154,26 +212,35 @@ class Graph:
         """Dijkstra's loop, from the first steps in `queue` to all that are `waiting`."""
         arcs, push, pop = self.arcs, heapq.heappush, heapq.heappop
         heapq.heapify(queue)
+        without = {edge[3] for edge in self._members(gone)}
         steps: dict[int, Step] = {}
-        missing = waiting if wanted is None else waiting.intersection(wanted)
+        missing = len(waiting if wanted is None else waiting.intersection(wanted))
         while queue and missing:
             step = pop(queue)
             cost, site, _, _ = step
             if site in steps:
                 continue
-            waiting.discard(site)
-            missing.discard(site)
             steps[site] = step
+            missing -= wanted is None or site in wanted
             for weight, head, span in arcs[site]:
-                if head in waiting and not weight & gone:
+                if head in waiting and head not in steps and span not in without:
                     push(queue, (cost + weight, head, site, span))
         return steps
 
-    def _arcs(self, hop: int) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+    def _edges(self, hop: int) -> tuple[Edge, ...]:
+        return tuple(
+            (
+                (self.delay_ns[index] << self._delay_shift) + hop + self.bits[index],
+                self.site_index[span.a.switch],
+                self.site_index[span.b.switch],
+                index,
+            )
+            for index, span in enumerate(self.spans)
+        )
+
+    def _arcs(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
         arcs: list[list[tuple[int, int, int]]] = [[] for _ in self.sites]
-        for index, span in enumerate(self.spans):
-            weight = (self.delay_ns[index] << self._delay_shift) + hop + self.bits[index]
-            a, b = self.site_index[span.a.switch], self.site_index[span.b.switch]
+        for weight, a, b, index in self.edges:
             arcs[a].append((weight, b, index))
             arcs[b].append((weight, a, index))
         return tuple(tuple(sorted(site_arcs)) for site_arcs in arcs)
@@ -211,9 +278,29 @@ class Routes:
             return self.graph.tree(root, self.failed)
         return self.graph.pruned(self._base.tree(root), self.failed)
 
+    def cost(self, site: int, root: int) -> int:
+        """The cost of the path between two switches; a tree that did not change will do."""
+        if self._base is not None:
+            before = self._base.tree(root).cost[site]
+            if not before & self.failed:
+                return before
+        return self.tree(root).cost[site]
+
+    def detours(
+        self, root: int, avoided: Spans, wanted: Collection[int]
+    ) -> tuple[Tree, dict[int, Step]]:
+        """The paths from a switch to those `wanted` that avoid more than what has failed.
+
+        Given as a tree, and the last steps of the paths that are not the tree's.
+        """
+        routes = self if self._base is None else self._base
+        tree = routes.tree(root)
+        steps, _ = self.graph.detours(tree, self.failed | avoided, wanted)
+        return tree, steps
+
     def delay_ns(self, site: int, root: int) -> int:
         """One-way delay of the path between two switches that are connected."""
-        return self.graph.delay_of(self.tree(root).cost[site])
+        return self.graph.delay_of(self.cost(site, root))
 
 
 def _take(tree: Tree, step: Step) -> None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from controller.changes import Stock
 from controller.effects import Effect, Log, Wake
 from controller.install import Aim, Installer, Ticket
-from controller.naming import named_rules
+from controller.naming import Naming
+from controller.network import Network
 from controller.rules import SwitchRules
-from controller.update import Step, Steps, longest_transit_s, steps_between
-from topologies.plan import NetworkPlan
+from controller.transit import Transits
+from controller.update import Step, Steps, steps_between
 
 _NO_RULES = SwitchRules()
 # Open vSwitch may forward by an old rule until it has looked through its cache again.
@@ -49,7 +50,7 @@ class _Update:
 class Hitless(Installer):
     """Runs updates one after the other."""
 
-    plan: NetworkPlan
+    network: Network
     _aim: Aim = field(default_factory=lambda: Aim({}))
     _reached: Aim = field(default_factory=lambda: Aim({}))
     """The last aim that an update led to, without names."""
@@ -60,6 +61,10 @@ class Hitless(Installer):
     """What switches held that have appeared before the first update."""
     _all_seen: bool = False
     _held_up: bool = False
+
+    def __post_init__(self) -> None:
+        self._naming = Naming(self.network.plan)
+        self._transits = Transits(self.network)
 
     @property
     def idle(self) -> bool:
@@ -143,7 +148,7 @@ class Hitless(Installer):
         if not self._all_seen or self._update or self._held_up or self._aim is self._reached:
             return
         aim, known = self._aim, {**self.away, **self.held}
-        named = named_rules(self.plan, aim.rules, known)
+        named = self._naming.rules(aim.rules, known)
         unreachable = [
             switch
             for switch, rules in self.away.items()
@@ -187,9 +192,10 @@ class Hitless(Installer):
     def _drain(self, update: _Update, now_s: float) -> Iterator[Effect]:
         """From now on no packet gets an old name; wait for those on their way."""
         stale = any(update.steps[switch][Step.CLEAN] != self.held[switch] for switch in self.held)
-        spans = (update.aim.avoided, self._reached.avoided)
-        longest_s = max(longest_transit_s(self.plan, avoided) for avoided in spans)
-        wait_s = longest_s + _MARGIN_S if stale else 0.0
+        wait_s = 0.0
+        if stale:
+            spans = (update.aim.avoided, self._reached.avoided)
+            wait_s = max(self._transits.longest_s(avoided) for avoided in spans) + _MARGIN_S
         update.drained_at_s = now_s + wait_s
         yield Log("update-switched", {"update": update.number, "drain_s": round(wait_s, 6)})
         if wait_s:

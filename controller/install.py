@@ -116,9 +116,10 @@ class Installer(ABC):
     def _bring(self, to: SwitchRules, ticket: Ticket) -> Iterator[Effect]:
         """Send a switch what leads from the rules that it holds to others."""
         changes = changes_between(self.held[ticket.switch], to)
+        # Also if both are equal: that they are the same object is seen at once later.
+        self.held[ticket.switch] = to
         if not changes:
             return
-        self.held[ticket.switch] = to
         self._tickets += 1
         self._open[self._tickets] = ticket
         send = Send(ticket.switch, changes, self._tickets)

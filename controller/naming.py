@@ -1,26 +1,25 @@
-"""Choosing the version of every name, from what the switches hold (see `names`)."""
+"""Writing names into the rules of a network, again and again (see `names`).
+
+Most of what is wanted was wanted before, and most switches hold what they were given. So
+what was found out is kept, and looked at again is only what hangs on a difference: flows
+that are new, all names of a switch that holds something else, and, where a version has
+changed, the switches before it and the repairs that lead there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.names import (
-    ENTRY,
-    VERSIONS,
-    entry_key,
-    entry_version,
-    first_way,
-    label_name,
-    name_of,
-    named_key,
-    stamp,
-)
+from controller.names import ENTRY, entry_key, name_of, stamp
 from controller.renaming import Renamer
-from controller.rules import Action, Flow, Match, Output, PopLabel, SwitchRules, Table
+from controller.rules import Flow, FlowKey, Match, SwitchRules, Table, groups_used
+from controller.versions import Name, Versions
 from topologies.plan import GATEWAY_MAC, NetworkPlan
 
 Rules = Mapping[str, SwitchRules]
+_Place = tuple[str, FlowKey]
+"""A wanted flow of a switch."""
 
 
 def named_rules(plan: NetworkPlan, wanted: Rules, held: Rules) -> dict[str, SwitchRules]:
@@ -28,132 +27,129 @@ def named_rules(plan: NetworkPlan, wanted: Rules, held: Rules) -> dict[str, Swit
 
     held: what the switches have (names included); a switch that is missing has nothing.
     """
-    naming = Naming(plan, wanted, held)
-    return {switch: naming.rules_of(switch) for switch in wanted}
+    return Naming(plan).rules(wanted, held)
 
 
 @dataclass
+class _Written:
+    """What one switch's rules have become. flows: with names, by the flow's key without."""
+
+    renamer: Renamer
+    held: SwitchRules | None = None
+    rules: SwitchRules = field(default_factory=SwitchRules)
+    flows: dict[FlowKey, Flow] = field(default_factory=dict)
+
+
 class Naming:
-    """Gives versions, from each name's last switch backwards."""
+    """Names the rules of one network."""
 
-    plan: NetworkPlan
-    wanted: Rules
-    held: Rules
-    _versions: dict[tuple[str, Match], int] = field(default_factory=dict)
-    _exits: dict[tuple[str, Match], tuple[int | None, bool]] = field(default_factory=dict)
-    _outlets: dict[tuple[str, int], str | None] = field(default_factory=dict)
-    _ways: dict[tuple[str, tuple[Action, ...]], list[Action]] = field(default_factory=dict)
+    def __init__(self, plan: NetworkPlan) -> None:
+        self._versions = Versions(plan)
+        self._readers = _Readers(self._versions)
+        self._written = {
+            switch.name: _Written(Renamer(self._readers, switch.name)) for switch in plan.switches
+        }
 
-    def __post_init__(self) -> None:
-        self._far: dict[tuple[str, int], str] = {}
-        for span in self.plan.spans:
-            self._far[span.a.switch, span.a.number] = span.b.switch
-            self._far[span.b.switch, span.b.number] = span.a.switch
-        # A label has two flows where it ends; both do the same with it.
-        self._flows: dict[tuple[str, Match], list[Flow]] = {}
-        for switch, rules in self.wanted.items():
-            for flow in rules.flows.values():
-                name = name_of(flow.key.match)
+    def rules(self, wanted: Rules, held: Rules) -> dict[str, SwitchRules]:
+        """The wanted rules with names; see `named_rules`."""
+        changed: dict[_Place, None] = {}
+        names: dict[Name, None] = {}
+        for switch, rules in wanted.items():
+            for key in self._aim(switch, rules, held.get(switch)):
+                changed[switch, key] = None
+                name = name_of(key.match)
                 if name is not None:
-                    self._flows.setdefault((switch, name), []).append(flow)
+                    names[switch, name] = None
+        labels = dict.fromkeys(name.mpls_label for _, name in names)
+        for label in labels:
+            if label is not None and self._versions.forget_outlets(label):
+                changed |= self._readers.of(label)
+        for switch, name in self._versions.settle(names):
+            for at in (switch, *self._versions.before(switch, name)):
+                changed.update(((at, f.key), None) for f in self._versions.flows(at, name))
+            changed |= self._readers.of((switch, name))
+        self._write(wanted, held, changed)
+        return {switch: self._written[switch].rules for switch in wanted}
 
-    def rules_of(self, switch: str) -> SwitchRules:
-        """One switch's rules with names in them."""
-        rules, held = self.wanted[switch], self.held.get(switch, SwitchRules())
-        renamer = Renamer(self, switch, rules, held)
-        flows = [renamer.flow(flow) for flow in rules.flows.values()]
-        flows += self._entries(switch)
-        return SwitchRules({flow.key: flow for flow in flows}, renamer.groups)
+    def _aim(self, switch: str, wanted: SwitchRules, held: SwitchRules | None) -> Iterable[FlowKey]:
+        """The flows of a switch that have to be looked at again."""
+        known = self._written[switch]
+        changed = self._versions.aim(switch, wanted, held)
+        trusted = held is known.held or held is known.rules or held == known.rules
+        known.held = held
+        return changed if trusted else {**changed, **dict.fromkeys(wanted.flows)}
 
-    def version(self, switch: str | None, name: Match) -> int:
-        """The version of a name at a switch."""
-        trail: list[str] = []
-        at = switch
-        while at is not None and (at, name) in self._flows and (at, name) not in self._versions:
-            self._versions[at, name] = 0
-            trail.append(at)
-            at = self._next(at, name)
-        for passed in reversed(trail):
-            self._versions[passed, name] = self._chosen(passed, name)
-        return 0 if switch is None else self._versions.get((switch, name), 0)
+    def _write(self, wanted: Rules, held: Rules, places: Iterable[_Place]) -> None:
+        by_switch: dict[str, list[FlowKey]] = {}
+        for switch, key in places:
+            by_switch.setdefault(switch, []).append(key)
+        for switch, keys in by_switch.items():
+            known, rules = self._written[switch], wanted[switch]
+            known.renamer.aim(rules, held.get(switch, SwitchRules()))
+            for key in keys:
+                known.flows.pop(key, None)
+                flow = rules.flows.get(key)
+                self._readers.begin(switch, key)
+                if flow is not None:
+                    known.flows[key] = known.renamer.flow(flow)
+            known.rules = self._whole(switch)
 
-    def far(self, switch: str, port: int | None) -> str | None:
-        """The switch at the other end of a port's span, None if it has none."""
-        return None if port is None else self._far.get((switch, port))
-
-    def below_label(self, switch: str | None, label: int) -> str | None:
-        """The switch at which packets come out from under a label."""
-        if switch is None:
-            return None
-        if (switch, label) not in self._outlets:
-            self._outlets[switch, label] = self._outlet(switch, label)
-        return self._outlets[switch, label]
-
-    def _outlet(self, first: str, label: int) -> str | None:
-        switch: str | None = first
-        name = label_name(label)
-        while switch is not None and (switch, name) in self._flows:
-            port, popped = self._exit(switch, name)
-            switch = self.far(switch, port)
-            if popped:
-                return switch
-        return None
-
-    def _next(self, switch: str, name: Match) -> str | None:
-        port, popped = self._exit(switch, name)
-        return None if popped else self.far(switch, port)
-
-    def _exit(self, switch: str, name: Match) -> tuple[int | None, bool]:
-        known = self._exits.get((switch, name))
-        if known is None:
-            known = self._exits[switch, name] = self._found_exit(switch, name)
-        return known
-
-    def _found_exit(self, switch: str, name: Match) -> tuple[int | None, bool]:
-        way = self._wanted_way(switch, self._flows[switch, name][0])
-        ports = [action.port for action in way if isinstance(action, Output)]
-        return (ports[0] if ports else None), any(isinstance(a, PopLabel) for a in way)
-
-    def _wanted_way(self, switch: str, flow: Flow) -> list[Action]:
-        key = (switch, flow.actions)
-        if key not in self._ways:
-            self._ways[key] = list(first_way(flow.actions, self.wanted[switch].groups))
-        return self._ways[key]
-
-    def _chosen(self, switch: str, name: Match) -> int:
-        """The version under which the switch does the right thing already, else an unused one."""
-        held = self.held.get(switch)
-        if held is None:
-            return 0
-        flows = self._flows[switch, name]
-        taken = []
-        for version in VERSIONS:
-            keys = [named_key(flow.key, version) for flow in flows]
-            found = [held.flows.get(key) for key in keys]
-            if all(
-                has is not None and self._does_so(switch, has, flow, version)
-                for has, flow in zip(found, flows, strict=True)
-            ):
-                return version
-            if any(found):
-                taken.append(version)
-        unused = [version for version in VERSIONS if version not in taken]
-        # Both are taken only after an update that was left half done, by another controller.
-        return unused[0] if unused else 1 - entry_version(held, name)
-
-    def _does_so(self, switch: str, has: Flow, flow: Flow, version: int) -> bool:
-        way = self._wanted_way(switch, flow)
-        onward = self._next(switch, name) if (name := name_of(flow.key.match)) else None
-        if name is not None and onward is not None:
-            ahead = self.version(onward, name)
-            if ahead != version:
-                way = [stamp(name, ahead), *way]
-        return list(first_way(has.actions, self.held[switch].groups)) == way
+    def _whole(self, switch: str) -> SwitchRules:
+        known = self._written[switch]
+        flows = {flow.key: flow for flow in known.flows.values()}
+        flows.update((flow.key, flow) for flow in self._entries(switch))
+        known.renamer.groups = groups_used(flows.values(), known.renamer.groups)
+        return SwitchRules(flows, known.renamer.groups)
 
     def _entries(self, switch: str) -> Iterator[Flow]:
         """Hosts' packets get version 0 of their form, or what is said for their destination."""
         yield Flow(ENTRY, (stamp(ENTRY.match, 0),), Table.ADDRESSES)
-        for key in self.wanted[switch].flows:
-            name = name_of(key.match)
-            if name is not None and name.eth_dst == GATEWAY_MAC and self.version(switch, name):
+        for name, version in self._versions.versions_at(switch).items():
+            if version and name.eth_dst == GATEWAY_MAC:
                 yield Flow(entry_key(name), (stamp(name, 1),), Table.ADDRESSES)
+
+
+class _Readers:
+    """Answers who writes a flow, and notes which answers the flow hangs on.
+
+    A flow's own version and that of the next switch are not noted: `Versions` knows them.
+    """
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._readers: dict[Hashable, dict[_Place, None]] = {}
+        self._read: dict[_Place, list[Hashable]] = {}
+        self._place: _Place = ("", ENTRY)
+        self._name: Match | None = None
+
+    def of(self, read: Hashable) -> dict[_Place, None]:
+        """The flows that hang on a name at a switch, or on where a label ends."""
+        return self._readers.get(read, {})
+
+    def begin(self, switch: str, key: FlowKey) -> None:
+        """A flow is written (anew) from now on."""
+        self._place, self._name = (switch, key), name_of(key.match)
+        for read in self._read.pop(self._place, ()):
+            self._readers[read].pop(self._place, None)
+
+    def version(self, switch: str | None, name: Match) -> int:
+        """The version of a name at a switch."""
+        own = self._place[0]
+        if switch is not None and not (
+            name == self._name and switch in (own, self._versions.next(own, name))
+        ):
+            self._note((switch, name))
+        return self._versions.version(switch, name)
+
+    def far(self, switch: str, port: int | None) -> str | None:
+        """The switch at the other end of a port's span, None if it has none."""
+        return self._versions.far(switch, port)
+
+    def below_label(self, switch: str | None, label: int) -> str | None:
+        """The switch at which packets come out from under a label."""
+        self._note(label)
+        return self._versions.below_label(switch, label)
+
+    def _note(self, read: Hashable) -> None:
+        self._readers.setdefault(read, {})[self._place] = None
+        self._read.setdefault(self._place, []).append(read)

@@ -24,10 +24,16 @@ class Network:
         with_hosts = {host.port.switch for host in plan.hosts}
         self.destinations = [i for i, site in enumerate(self.graph.sites) if site in with_hosts]
         self._whole = Routes(self.graph)
+        self._last = self._whole
 
     def routes(self, failed: Spans = NO_SPANS) -> Routes:
         """The shortest paths while some spans are known to have failed."""
-        return Routes(self.graph, failed, self._whole) if failed else self._whole
+        if not failed:
+            return self._whole
+        # An update asks more than once about the same failure.
+        if self._last.failed != failed:
+            self._last = Routes(self.graph, failed, self._whole)
+        return self._last
 
     def writers(self) -> list[RuleWriter]:
         """For each switch, by index, what writes its rules."""

@@ -45,13 +45,30 @@ class Repair:
     """How one switch sends packets for one destination when their span has failed.
 
     steering: the span to leave by, and the labels.
-    protection: what the repair holds against.
-    relied_on: the spans that decided it; the failure of any other leaves it as it is.
+    protection: what the repair holds against. avoided: the spans that may have failed then.
+    decided_by: the spans that the steering hangs on: those that the packet is led over until
+    its release, and those for which it was not released before.
+    plain: the spans that it takes from there.
     """
 
     steering: Steering
     protection: Protection
-    relied_on: Spans
+    avoided: Spans
+    decided_by: Spans
+    plain: Spans
+
+    def relies_on(self, spans: Spans) -> bool:
+        """Whether the failure of some spans can change it."""
+        return bool((self.decided_by | self.plain) & spans)
+
+    def still_right(self, routes: Routes, destination: int) -> bool:
+        """Whether it leads around what it avoids over other routes, too.
+
+        It need not be the shortest way any more.
+        """
+        if self.decided_by & routes.failed:
+            return False
+        return not routes.cost(self.release, destination) & (self.avoided | routes.failed)
 
     @property
     def exit_span(self) -> int:
@@ -71,11 +88,11 @@ class Repair:
 
 def next_spans(routes: Routes, site: int, destinations: Collection[int]) -> dict[int, list[int]]:
     """The destinations that a switch reaches over each of its spans."""
-    branch = routes.tree(site).branch
     by_span: dict[int, list[int]] = {}
     for destination in destinations:
-        if branch[destination] >= 0:
-            by_span.setdefault(branch[destination], []).append(destination)
+        span = routes.tree(destination).via[site]
+        if span >= 0:
+            by_span.setdefault(span, []).append(destination)
     return by_span
 
 
@@ -141,21 +158,22 @@ def _repairs_avoiding(
     avoided: Spans,
 ) -> dict[int, Repair]:
     """The repairs along the shortest paths that avoid some spans, where there are any."""
-    detoured = _Detoured(routes, site, avoided, destinations)
+    detoured = _Detoured(routes, site, avoided, set(destinations))
     steered: SteeredWays | None = None
     found: dict[int, Repair] = {}
     for destination in destinations:
         if destination not in detoured.steps:
             continue
-        steering, relied_on = detoured.way(destination)
+        steering, decided_by = detoured.way(destination)
         if len(steering.segments) > MOST_LABELS:
             steered = steered or SteeredWays(detoured.surroundings, site)
             cheapest = steered.cheapest(destination)
             if cheapest is None:
                 continue
             # It was chosen among very many ways.
-            steering, relied_on = cheapest, _ALL_SPANS
-        found[destination] = Repair(steering, protection, relied_on)
+            steering, decided_by = cheapest, _ALL_SPANS
+        plain = routes.cost(steering.release, destination)
+        found[destination] = Repair(steering, protection, avoided, decided_by, plain)
     return found
 
 
@@ -167,31 +185,30 @@ class _Detoured:
     ) -> None:
         self.surroundings = Surroundings(routes, avoided)
         self._graph = routes.graph
-        self._tree = routes.tree(site)
-        self.steps, _ = routes.graph.detours(self._tree, routes.failed | avoided, destinations)
+        self._tree, self.steps = routes.detours(site, avoided, destinations)
         self._ways: dict[int, tuple[Steering, Spans]] = {}
 
     def way(self, destination: int) -> tuple[Steering, Spans]:
-        """The steering to a switch, and the spans that decided it."""
+        """The steering to a switch, and the spans that it hangs on."""
         ways, steps = self._ways, self.steps
         unknown: list[int] = []
         at = destination
         while at not in ways and at in steps:
             unknown.append(at)
             at = steps[at][2]
-        steering, relied_on = ways[at] if at in ways else (self._begun(at, unknown[-1]), 0)
+        steering, decided_by = ways[at] if at in ways else self._begun(at, unknown[-1])
         for end in reversed(unknown):
             cost, _, parent, span = steps[end]
             longer = self.surroundings.extended(steering, end, parent, span)
             if longer is not steering:
-                relied_on |= self.surroundings.cost(steering.release, end)
-            relied_on |= cost
+                decided_by |= cost | self.surroundings.cost(steering.release, end)
             steering = longer
-            ways[end] = steering, relied_on
-        return steering, relied_on
+            ways[end] = steering, decided_by
+        return steering, decided_by
 
-    def _begun(self, at: int, after: int) -> Steering:
+    def _begun(self, at: int, after: int) -> tuple[Steering, Spans]:
         """The way out, if the path to `at` is the old one and the next switch is `after`."""
         root = self._tree.root
         exit_span = self._tree.branch[at] if at != root else self.steps[after][3]
-        return Steering(exit_span, (), self._graph.other_end(exit_span, root))
+        beyond = self._graph.other_end(exit_span, root)
+        return Steering(exit_span, (), beyond), self._graph.bits[exit_span]

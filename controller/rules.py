@@ -6,7 +6,7 @@ messages, `dataplane` executes them without a switch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -37,6 +37,15 @@ class Match:
     ipv4_dst: str | None = None
     mpls_label: int | None = None
     mpls_bos: int | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Matches are looked up very often.
+        fields = (self.eth_type, self.eth_dst, self.ipv4_dst, self.mpls_label, self.mpls_bos)
+        object.__setattr__(self, "_hash", hash(fields))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +116,21 @@ class FlowKey:
     table: Table
     priority: int
     match: Match
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((int(self.table), self.priority, self.match)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Actions are applied at once, in order; then the packet goes to another table or ends."""
+    """Actions are applied at once, in order; then the packet goes to another table or ends.
+
+    A group, if any, is the last one.
+    """
 
     key: FlowKey
     actions: tuple[Action, ...] = ()
@@ -158,3 +177,19 @@ class SwitchRules:
 
     flows: Mapping[FlowKey, Flow] = field(default_factory=dict)
     groups: Mapping[int, Group] = field(default_factory=dict)
+
+
+def groups_used(flows: Iterable[Flow], groups: Mapping[int, Group]) -> dict[int, Group]:
+    """The groups that flows lead to, one after the other, by number."""
+    used: dict[int, Group] = {}
+    waiting = [
+        last.group
+        for flow in flows
+        if flow.actions and isinstance(last := flow.actions[-1], ToGroup)
+    ]
+    while waiting:
+        number = waiting.pop()
+        if number not in used:
+            used[number] = groups[number]
+            waiting += used[number].hands_over_to()
+    return dict(sorted(used.items()))

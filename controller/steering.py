@@ -8,7 +8,7 @@ that avoids the spans that may have failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from controller.graph import Routes, Spans
 from controller.labels import MOST_LABELS
@@ -43,14 +43,10 @@ class Surroundings:
 
     routes: Routes
     avoided: Spans
-    _from: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)
 
     def cost(self, start: int, end: int) -> int:
         """The cost of the shortest path between two switches, safe or not."""
-        known = self._from.get(start)
-        if known is None:
-            known = self._from[start] = self.routes.tree(start).cost
-        return known[end]
+        return self.routes.cost(end, start)
 
     def safe(self, start: int, end: int) -> bool:
         """Whether the shortest path between two switches exists and avoids the spans."""

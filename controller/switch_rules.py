@@ -29,6 +29,7 @@ from controller.rules import (
     SwitchRules,
     Table,
     ToGroup,
+    groups_used,
 )
 from controller.steering import Steering
 from topologies.plan import GATEWAY_MAC, NetworkPlan, site_prefix
@@ -72,15 +73,7 @@ class RuleWriter:
 
     def finished(self) -> SwitchRules:
         """All the rules of the switch, with the groups that they lead to."""
-        used: dict[int, Group] = {}
-        flow_actions = (action for flow in self._flows.values() for action in flow.actions[-1:])
-        waiting = [action.group for action in flow_actions if isinstance(action, ToGroup)]
-        while waiting:
-            number = waiting.pop()
-            if number not in used:
-                used[number] = self._groups[number]
-                waiting += used[number].hands_over_to()
-        return SwitchRules(self._flows.copy(), dict(sorted(used.items())))
+        return SwitchRules(self._flows.copy(), groups_used(self._flows.values(), self._groups))
 
     def forward(self, destination: int, span: int, repair: Steering | None) -> None:
         """Plain packets for a switch go over a span, or the repaired way when its port is dead."""

@@ -24,6 +24,7 @@ from tests.unit.controller_plans import (
     topohub_edges,
     traces,
 )
+from tests.unit.random_networks import two_connected
 from topologies.load import catalogue_names, load_topology
 from topologies.plan import NetworkPlan, make_plan
 
@@ -104,18 +105,6 @@ def test_a_longer_way_is_taken_if_the_shortest_needs_too_many_labels(at: str) ->
     desired = designed(plan)
     assert desired.shortfalls == ()
     assert_heals(plan, desired, single_failures(plan))
-
-
-@st.composite
-def two_connected(draw: st.DrawFn) -> list[Edge]:
-    """A cycle with chords, parallel spans and few different lengths, so that ties abound."""
-    size = draw(st.integers(3, 9))
-    nodes = st.integers(0, size - 1)
-    chords = draw(st.lists(st.tuples(nodes, nodes).filter(lambda c: c[0] != c[1]), max_size=8))
-    pairs = [(i, (i + 1) % size) for i in range(size)] + chords
-    lengths = st.sampled_from([100.0, 100.0, 200.0, 300.0])
-    duct = st.sampled_from([(), (), ("x",), ("y",)])
-    return [Edge(f"n{a}", f"n{b}", draw(lengths), draw(duct)) for a, b in pairs]
 
 
 @settings(max_examples=150, deadline=None)

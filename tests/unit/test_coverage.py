@@ -18,7 +18,7 @@ from experiments.coverage import Coverage, Kind, Mechanism, coverage, failures
 from experiments.coverage_anchors import anchors
 from experiments.fates import Fates
 from tests.unit.controller_plans import Edge, plan_of
-from tests.unit.test_controller_coverage import two_connected
+from tests.unit.random_networks import two_connected
 from topologies.problems import InputError
 
 SQUARE = [Edge("a", "b"), Edge("b", "c"), Edge("c", "d", 300), Edge("d", "a", 300)]
