@@ -13,15 +13,19 @@ start_openvswitch() {
     mount -t tmpfs tmpfs /var/log/openvswitch
     ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
     ovsdb-server /run/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \
-        --pidfile --detach --no-chdir -vconsole:off --log-file=/var/log/openvswitch/ovsdb-server.log
+        --pidfile --detach --no-chdir -vconsole:off -vsyslog:off \
+        --log-file=/var/log/openvswitch/ovsdb-server.log
     ovs-vsctl --no-wait init
     # A program of its own: where it lies, the builder may start the switches' daemon anew.
     # For the library see revalidation.c. The machine's routes matter to tunnels of the
-    # userspace datapath only, and cost time that grows with the square of the interfaces.
+    # userspace datapath only, and cost time that grows with the square of the interfaces. There
+    # is no syslog to try at each message, and a message for each port would be a third of the
+    # system calls that adding it takes.
     cat >/run/fibercut/start-switches <<EOF
 #!/bin/sh
 LD_PRELOAD=$share/revalidation.so exec $warm_up ovs-vswitchd --pidfile --detach --no-chdir \\
-    -vconsole:off --disable-system-route --log-file=/var/log/openvswitch/ovs-vswitchd.log
+    -vconsole:off -vsyslog:off -vbridge:file:warn --disable-system-route \\
+    --log-file=/var/log/openvswitch/ovs-vswitchd.log
 EOF
     chmod 700 /run/fibercut/start-switches
     /run/fibercut/start-switches

@@ -1,7 +1,8 @@
 """Is a link what it was declared to be? Delay, rate and loss, configured beside measured.
 
 In a guest: ./fibercut exec -- python -m tests.benchmarks.link_fidelity
-What each way to model a link costs: ./fibercut exec -- python -m ... --models
+Every span of the shipped catalogue instead: ... --catalogue
+What each way to model a link costs: ... --models
 
 Exits with 1 if anything is outside its tolerance: 1 µs + 0.1 % of the delay, 0.5 % of the
 rate, and the interval that 99.9 % of the trials of such a loss fall in.
@@ -22,7 +23,8 @@ from rich.table import Table
 from tests.benchmarks.link_models import print_models
 from tests.emulation.built_networks import Datagrams, connect, datagrams, two_sites
 from topologies.build import build_network
-from topologies.plan import NetworkPlan
+from topologies.load import catalogue_names, load_topology
+from topologies.plan import NetworkPlan, PlannedSpan, make_plan
 
 OVERHEAD_BYTES = 42  # Ethernet, IPv4 and UDP headers
 LENGTHS_KM = (1, 80, 1000, 6200, 9000)
@@ -31,6 +33,7 @@ LOSSES = (0.001, 0.005, 0.02, 0.05)
 _SMALL_BYTES, _FULL_BYTES = 100, 1472
 _FULL_COUNT, _LOSS_COUNT, _LOSS_BATCH = 1000, 20_000, 500
 _CONFIDENCE = 0.999
+_SCALE = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,21 @@ def delay_and_rate(length_km: float, rate_mbps: float, classes: bool) -> list[Ro
         delays_us=(length_km * 4.9, length_km * 5.0),
     )
     link = f"{length_km:,} km, {rate_mbps:,} Mbit/s{', classes' if classes else ''}"
+    return span_rows(link, plan)
+
+
+def catalogue_span(name: str, span: PlannedSpan) -> list[Row]:
+    """One span of a catalogue's topology, by itself."""
+    delays_us = span.delay_us, span.delay_us if span.delay_back_us is None else span.delay_back_us
+    plan = two_sites(
+        rate_gbps=span.rate_mbps, scale=1000, buffer_ms=60_000, delays_us=delays_us,
+        base_loss=span.base_loss, classes=span.classes,
+    )  # fmt: skip
+    return span_rows(f"{name} {span.id}", plan)
+
+
+def span_rows(link: str, plan: NetworkPlan) -> list[Row]:
+    """Delay both ways and rate of the span of a plan of two sites."""
     with build_network(plan) as network:
         connect(plan)
         back = datagrams(network, "east-host1", "west-host1")
@@ -69,7 +87,7 @@ def delay_and_rate(length_km: float, rate_mbps: float, classes: bool) -> list[Ro
             _delay_row(f"{link} {way}", plan, flow, delay_us)
             for way, flow, delay_us in (
                 ("→", there, plan.spans[0].delay_us),
-                ("←", back, plan.spans[0].delay_back_us or 0),
+                ("←", back, plan.spans[0].delay_back_us or plan.spans[0].delay_us),
             )
         ]
         rows.append(_rate_row(link, plan, there))
@@ -147,17 +165,29 @@ def measured() -> Iterator[Row]:
             yield from measure(classes)
 
 
+def measured_catalogue() -> Iterator[Row]:
+    """All rows of the catalogue's spans; equal ones of a topology are measured once."""
+    for name in catalogue_names():
+        spans = make_plan(load_topology(name), _SCALE).spans
+        different = {(s.delay_us, s.delay_back_us, s.rate_mbps, s.base_loss): s for s in spans}
+        for span in different.values():
+            yield from catalogue_span(name, span)
+
+
 def main() -> int:
     """Measure, print, and tell by the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", action="store_true", help="packet-hops per wall second")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--models", action="store_true", help="packet-hops per wall second")
+    choice.add_argument("--catalogue", action="store_true", help="the catalogue's own spans")
+    options = parser.parse_args()
     console = Console(width=100)
-    if parser.parse_args().models:
+    if options.models:
         print_models(console)
         return 0
     table = Table("link", "quantity", "configured", "measured", "")
     failed = 0
-    for row in measured():
+    for row in measured_catalogue() if options.catalogue else measured():
         failed += not row.passed
         verdict = "pass" if row.passed else "FAIL"
         table.add_row(row.link, row.quantity, row.configured, f"{row.measured:,.3f}", verdict)

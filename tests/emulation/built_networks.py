@@ -99,6 +99,32 @@ class Datagrams:
         for _ in range(count):
             self._source.sendto(payload, self._to)
 
+    def send_numbered(self, payload_bytes: int, first: int, count: int, every_ns: int) -> list[int]:
+        """Send datagrams that bear their numbers, at least so far apart; their send times."""
+        times_ns = []
+        due_ns = 0
+        for number in range(first, first + count):
+            payload = number.to_bytes(8, "big").ljust(payload_bytes, b"\0")
+            while (now_ns := time.clock_gettime_ns(time.CLOCK_REALTIME)) < due_ns:
+                pass
+            self._source.sendto(payload, self._to)
+            times_ns.append(now_ns)
+            due_ns = now_ns + every_ns
+        return times_ns
+
+    def numbers_so_far(self) -> list[tuple[int, int]]:
+        """Number and receive time of each datagram that has come, without waiting."""
+        self._target.setblocking(False)
+        found = []
+        try:
+            while True:
+                data, ancillary, _, _ = self._target.recvmsg(2048, 64)
+                found.append((int.from_bytes(data[:8], "big"), _time_ns(ancillary)))
+        except BlockingIOError:
+            return found
+        finally:
+            self._target.settimeout(1)
+
     def set_dscp(self, dscp: int) -> None:
         """Mark what is sent from now on (RFC 2474)."""
         self._source.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
@@ -134,12 +160,16 @@ class Datagrams:
 
     def _next(self) -> tuple[int, int]:
         data, ancillary, _, _ = self._target.recvmsg(2048, 64)
-        seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
-        return len(data), seconds * 1_000_000_000 + nanoseconds
+        return len(data), _time_ns(ancillary)
 
     def close(self) -> None:
         self._source.close()
         self._target.close()
+
+
+def _time_ns(ancillary: list[tuple[int, int, bytes]]) -> int:
+    seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def _udp_socket(host: BuiltHost) -> socket.socket:

@@ -12,6 +12,7 @@ import topohub
 
 from topologies.imports.options import ImportOptions
 from topologies.imports.topohub import find_topohub, topohub_keys
+from topologies.lint import CODES, lint
 from topologies.load import load_topology
 from topologies.plan import make_plan
 from topologies.problems import InputError
@@ -97,25 +98,27 @@ def test_list_finds_names_in_any_case_with_their_sizes() -> None:
         find_topohub("polsak")
 
 
-def outcomes(keys: Sequence[str]) -> list[tuple[str, int, int, str]]:
-    """For each key its sites and spans, or why it is refused."""
+def outcomes(keys: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
+    """For each key its sites, spans and findings of lint, or why it is refused."""
     found = []
     for key in keys:
         try:
             topology = load_topology(key)
         except InputError as error:
-            found.append((key, 0, 0, str(error)))
+            found.append((key, 0, 0, 0, str(error)))
             continue
         sizes = len(topology.sites), len(topology.spans)
         # One of each ten of Gabriel's, which differ by their seeds alone.
         if not key.startswith("gabriel/") or key.endswith("/0"):
             plan = make_plan(topology)
             assert (len(plan.switches), len(plan.spans)) == sizes
-        found.append((key, *sizes, ""))
+        findings = lint(topology)
+        assert {finding.code for finding in findings} <= CODES.keys()
+        found.append((key, *sizes, len(findings), ""))
     return found
 
 
-def test_every_network_is_planned_or_refused_with_a_reason() -> None:
+def test_every_network_is_planned_and_linted_or_refused_with_a_reason() -> None:
     keys = topohub_keys()
     assert len(keys) > 700
     # Each worker lives for seconds: collecting its garbage would cost a quarter of them.
@@ -124,12 +127,13 @@ def test_every_network_is_planned_or_refused_with_a_reason() -> None:
         told = {key: (*size, why) for chunk in chunks for key, *size, why in chunk}
     sizes = {entry.key: (entry.sites, entry.spans) for entry in find_topohub()}
     drawings = {entry.key for entry in find_topohub() if entry.is_drawing}
-    for key, (sites, spans, refusal) in told.items():
+    for key, (sites, spans, _, refusal) in told.items():
         if key in drawings:
             assert "coordinates of a drawing" in str(refusal)
         else:
             assert (sites, spans, refusal) == (*sizes[key], "")
     assert len(drawings) == 12
+    assert sum(findings for _, _, findings, _ in told.values()) > 1000
 
 
 def graph(**changes: Any) -> dict[str, Any]:
