@@ -151,8 +151,9 @@ def _wait_for_pace(plan: NetworkPlan, bfd: BfdTimers | Mapping[str, BfdTimers] |
 
 def set_carrier(spans: list[PlannedSpan], up: bool) -> None:
     """Take the light off both ends of some spans, or bring it back."""
-    for port in (port for span in spans for port in (span.a, span.b)):
-        subprocess.run(["ip", "link", "set", port.interface, "up" if up else "down"], check=True)
+    ports = [port.interface for span in spans for port in (span.a, span.b)]
+    batch = "\n".join(f"link set dev {port} {'up' if up else 'down'}" for port in ports)
+    subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
 
 
 def cut_silently(spans: list[PlannedSpan]) -> int:

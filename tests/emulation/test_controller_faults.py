@@ -23,7 +23,7 @@ from tests.emulation.controlled_networks import (
     set_carrier,
 )
 from tests.emulation.probing import RATE_PPS, Probe, holes
-from tests.emulation.test_controller import DIAMOND, small
+from tests.emulation.sample_networks import DIAMOND, small
 from topologies.build import BfdTimers
 
 POLICY = "fast-reroute-reoptimise"

@@ -20,7 +20,7 @@ from tests.emulation.controlled_networks import (
     set_carrier,
 )
 from tests.emulation.probing import RATE_PPS, Probe, holes
-from tests.emulation.test_controller import ai_backbone
+from tests.emulation.sample_networks import ai_backbone
 from topologies.build import BfdTimers
 from topologies.plan import PlannedSpan
 

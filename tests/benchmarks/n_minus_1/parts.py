@@ -32,9 +32,9 @@ class Chunk:
 
 
 def chunks(parts: Iterable[str]) -> list[Chunk]:
-    """The chunks of some parts, the longest part first."""
-    found = []
-    for part in parts:
-        found += [Chunk(part, True, 10), Chunk(part, False, 10)]
-        found += [Chunk(part, True, 1)] if part in _WITH_1_MS else []
-    return found
+    """The chunks of some parts; one of each kind before the second of any but the spans."""
+    chosen = list(parts)
+    silent = [Chunk(part, True, 10) for part in chosen]
+    carrier = [Chunk(part, False, 10) for part in chosen]
+    fast = [Chunk(part, True, 1) for part in chosen if part in _WITH_1_MS]
+    return sorted([*silent, *carrier, *fast], key=lambda chunk: chunk.part != "spans")
