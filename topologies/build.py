@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import resource
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
+from topologies.builder.claim import Claim, Owner
 from topologies.builder.daemon import daemon_pid
 from topologies.builder.devices import (
     Indices,
@@ -27,22 +27,25 @@ from topologies.builder.devices import (
     span_pairs,
     span_requests,
 )
+from topologies.builder.ending import Ending
 from topologies.builder.errors import BuildError, LinkStatusError
-from topologies.builder.guard import Guard, end_processes
+from topologies.builder.leftovers import make_room
 from topologies.builder.namespaces import Namespace, fresh_namespace
 from topologies.builder.netlink import Request, RouteSocket
 from topologies.builder.network import CONTROLLER_NODE, Network, NetworkCLI
 from topologies.builder.nodes import BuiltSwitch
 from topologies.builder.ovsdb import Database
 from topologies.builder.precedence import precedence
-from topologies.builder.requests import LOOPBACK_INDEX, delete_group, netem
+from topologies.builder.processes import end_processes
+from topologies.builder.remains import FIRST_INDEX, remove_bridges_of, remove_links
+from topologies.builder.requests import LOOPBACK_INDEX, netem
+from topologies.builder.signals import HeldSignals, held_signals
 from topologies.builder.switches import (
     BfdTimers,
     Bridge,
     BridgePort,
     add_bridges,
     existing_names,
-    remove_bridges,
 )
 from topologies.plan import CONTROLLER_PORT, NetworkPlan
 
@@ -57,7 +60,7 @@ _HOST_SETTINGS = {
     "ipv4/tcp_wmem": _TCP_BUFFERS,
     "ipv6/conf/all/disable_ipv6": "1",
 }
-_FIRST_INDEX, _INDEX_STEP = 1_000_000, 100_000
+_INDEX_STEP = 100_000
 _SPARE_FILES = 1024
 
 
@@ -71,46 +74,61 @@ def build_network(
 
     Needs root, a running Open vSwitch with its kernel datapath, and netem. Raises
     BuildError, and leaves nothing behind, when any of it fails; bridges, interfaces
-    and processes of others are never touched.
+    and processes of others are never touched. What builds have left behind that were
+    killed together with their guards is removed first.
     """
-    with ExitStack() as undo:
-        by_span = bfd if isinstance(bfd, Mapping) else {span.id: bfd for span in plan.spans}
-        network = _build(plan, by_span, undo)
-        undo.callback(network.stop)
-        yield network
+    by_span = bfd if isinstance(bfd, Mapping) else {span.id: bfd for span in plan.spans}
+    with Ending() as ending:
+        yield _build(plan, by_span, ending)
 
 
-def _build(plan: NetworkPlan, bfd: Mapping[str, BfdTimers | None], stack: ExitStack) -> Network:
-    """Make everything; `stack` undoes it, in reverse order, should a later part fail."""
-    _check_machine()
-    owner, group = f"{os.getpid()}.{time.monotonic_ns()}", 0x40000000 | os.getpid()
-    database = stack.enter_context(Database())
-    indices = _free_indices(plan, database)
-    _allow_files(os.getpid(), len(plan.hosts))
-    _allow_files(daemon_pid(), len(indices.ports) + 4 * len(plan.switches))
-    with ExitStack() as undo:
-        guard = Guard(owner, group)
-        undo.callback(guard.dismiss)
-        route = undo.enter_context(RouteSocket())
-        undo.callback(_delete_links, route, group)
-        with precedence():
-            namespaces = _links(plan, indices, group, route, undo)
-        inodes = frozenset(namespace.inode for namespace in namespaces.values())
-        guard.also(inodes)
-        undo.callback(remove_bridges, database, owner)
-        bridges = _bridges(plan, bfd)
-        add_bridges(database, owner, bridges)
-        undo.callback(end_processes, inodes)
-        switches = [
-            BuiltSwitch(
-                bridge.name,
-                bridge.dpid,
-                create=partial(add_bridges, database, owner, [bridge]),
-                remove=partial(remove_bridges, database, owner, [bridge.name]),
-            )
-            for bridge in bridges
-        ]
-        return Network(plan, indices, namespaces, switches, undo.pop_all().close)
+def _build(plan: NetworkPlan, bfd: Mapping[str, BfdTimers | None], ending: Ending) -> Network:
+    """Make everything; `ending` undoes it, in reverse order, also if a later part fails."""
+    try:
+        _check_machine()
+        taken = make_room()
+        with held_signals() as held, Database() as database:
+            indices = _free_indices(plan, database)
+            _allow_files(os.getpid(), len(plan.hosts))
+            _allow_files(daemon_pid(), len(indices.ports) + 4 * len(plan.switches))
+            ending.begin(Claim(taken))
+            return _make(plan, indices, _bridges(plan, bfd), ending, held)
+    except (OSError, MemoryError) as error:
+        reason = str(error) or "there is not enough memory"
+        raise BuildError(f"cannot build {plan.name}: {reason}") from error
+
+
+def _make(
+    plan: NetworkPlan, indices: Indices, bridges: list[Bridge], ending: Ending, held: HeldSignals
+) -> Network:
+    owner, undo = ending.owner, ending.steps
+    undo.callback(remove_links, owner)
+    with precedence():
+        namespaces = _links(plan, indices, owner.group, undo, held)
+    inodes = frozenset(namespace.inode for namespace in namespaces.values())
+    undo.callback(remove_bridges_of, owner)
+    with held.let_through():
+        _add_bridges(owner, bridges)
+    switches = [
+        BuiltSwitch(
+            bridge.name,
+            bridge.dpid,
+            owner=str(owner),
+            create=partial(_add_bridges, owner, [bridge]),
+            remove=partial(remove_bridges_of, owner, [bridge.name]),
+        )
+        for bridge in bridges
+    ]
+    network = Network(plan, indices, namespaces, switches, owner, ending.run)
+    undo.callback(network.end_shells)
+    undo.callback(end_processes, str(owner), inodes)
+    undo.callback(network.end_added)
+    return network
+
+
+def _add_bridges(owner: Owner, bridges: list[Bridge]) -> None:
+    with Database() as database:
+        add_bridges(database, str(owner), bridges)
 
 
 def _check_machine() -> None:
@@ -138,7 +156,7 @@ def _free_indices(plan: NetworkPlan, database: Database) -> Indices:
             f"already there: {listed}; another network is running, or these names belong to "
             "something else (ip link, ovs-vsctl show)"
         )
-    base = _FIRST_INDEX
+    base = FIRST_INDEX
     used = sorted(present.values())
     while any(base <= index < base + len(wanted) for index in used):
         base += _INDEX_STEP
@@ -158,30 +176,33 @@ def _allow_files(pid: int, more: int) -> None:
 
 
 def _links(
-    plan: NetworkPlan, indices: Indices, group: int, route: RouteSocket, undo: ExitStack
+    plan: NetworkPlan, indices: Indices, group: int, undo: ExitStack, held: HeldSignals
 ) -> dict[str, Namespace]:
     main = Namespace.current()
     undo.callback(main.close)
-    route.run(span_pairs(plan, indices, group))
-    namespaces = {}
-    for host in plan.hosts:
-        requests = host_link_requests(host, indices, group, main.descriptor)
-        namespaces[host.name] = _populated_namespace(requests, undo)
-    requests = channel_requests(plan, indices, group, main.descriptor)
-    namespaces[CONTROLLER_NODE] = _populated_namespace(requests, undo)
-    for name in device_names(plan):
-        # Before they are up: each device with IPv6 is also a route, and Open vSwitch
-        # reads the whole routing table again whenever one appears.
-        _write_setting(f"ipv6/conf/{name}/disable_ipv6", "1")
-    route.run(span_requests(plan, indices))
-    route.run(host_port_requests(plan, indices))
-    route.run(channel_end_requests(plan, indices))
+    with RouteSocket() as route:
+        route.run(_interruptible(span_pairs(plan, indices, group), held))
+        namespaces = {}
+        for host in plan.hosts:
+            held.point()
+            requests = host_link_requests(host, indices, group, main.descriptor)
+            namespaces[host.name] = _populated_namespace(requests, undo)
+        requests = channel_requests(plan, indices, group, main.descriptor)
+        namespaces[CONTROLLER_NODE] = _populated_namespace(requests, undo)
+        for name in device_names(plan):
+            # Before they are up: each device with IPv6 is also a route, and Open vSwitch
+            # reads the whole routing table again whenever one appears.
+            _write_setting(f"ipv6/conf/{name}/disable_ipv6", "1")
+        for made in (span_requests, host_port_requests, channel_end_requests):
+            route.run(_interruptible(made(plan, indices), held))
     return namespaces
 
 
-def _delete_links(route: RouteSocket, group: int) -> None:
-    with precedence():
-        route.run([delete_group(group)])
+def _interruptible(requests: Iterator[Request], held: HeldSignals) -> Iterator[Request]:
+    """The same requests; an interrupt comes between two of them."""
+    for request in requests:
+        held.point()
+        yield request
 
 
 def _populated_namespace(requests: Iterator[Request], undo: ExitStack) -> Namespace:

@@ -10,8 +10,6 @@ Such a machine says so by a program that starts the daemon.
 from __future__ import annotations
 
 import os
-import select
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +17,10 @@ from pathlib import Path
 
 from topologies.builder.errors import BuildError
 from topologies.builder.ovsdb import run_folder
+from topologies.builder.processes import end_process
 
 START_PROGRAM = Path("/run/fibercut/start-switches")
 _DATAPATH = "ovs-system"
-_END_S = 30.0
 
 
 def daemon_pid() -> int:
@@ -49,23 +47,12 @@ def renewed() -> Iterator[None]:
     daemon does not start again.
     """
     with suppress(BuildError):  # an earlier attempt may have been cut short
-        _kill(daemon_pid())
+        end_process(daemon_pid())
     _run(["ovs-dpctl", "del-dp", _DATAPATH], tolerated=1)  # there is none without a bridge
     try:
         yield
     finally:
         _run([str(START_PROGRAM)])
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        ended = os.pidfd_open(pid)
-        try:
-            os.kill(pid, signal.SIGKILL)
-            if not select.select([ended], [], [], _END_S)[0]:
-                raise BuildError(f"ovs-vswitchd (process {pid}) did not end within {_END_S:g} s")
-        finally:
-            os.close(ended)
 
 
 def _run(command: list[str], tolerated: int = 0) -> None:

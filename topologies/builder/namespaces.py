@@ -6,7 +6,6 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from topologies.builder.errors import BuildError
 
@@ -31,13 +30,15 @@ class Namespace:
         """The calling thread is in this namespace; processes it starts stay there."""
         before = os.open(_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _setns(self.descriptor)
-            try:
-                yield
-            finally:
-                _setns(before)
+            self.enter()
+            yield
         finally:
+            _setns(before)
             os.close(before)
+
+    def enter(self) -> None:
+        """Move the calling thread into this namespace, for good."""
+        _setns(self.descriptor)
 
     def close(self) -> None:
         """Let go; without processes and other holders, the namespace ends."""
@@ -50,27 +51,10 @@ def fresh_namespace() -> Iterator[Namespace]:
     before = os.open(_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _checked("unshare", _libc().unshare(_CLONE_NEWNET))
-        try:
-            yield Namespace.current()
-        finally:
-            _setns(before)
+        yield Namespace.current()
     finally:
+        _setns(before)
         os.close(before)
-
-
-def processes_in(inodes: frozenset[int]) -> list[int]:
-    """The processes of which a network namespace is one of these."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            inode = (entry / "ns" / "net").stat().st_ino
-        except OSError:
-            continue  # it ended meanwhile, or is not ours to look at
-        if inode in inodes:
-            found.append(int(entry.name))
-    return found
 
 
 def _libc() -> ctypes.CDLL:

@@ -117,7 +117,7 @@ class RouteSocket:
         """The payloads of all objects that a dump request tells."""
         self._sequence += 1
         header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, self._sequence, 0)
-        self._socket.send(header + body)
+        self._send(header + body)
         while True:
             for found, _, _, payload in self._receive():
                 if found == _DONE:
@@ -126,6 +126,22 @@ class RouteSocket:
                     code = -struct.unpack_from("=i", payload)[0]
                     raise BuildError(f"netlink dump {kind}: {os.strerror(code)}")
                 yield payload
+
+    def ask(self, kind: int, body: bytes) -> bytes:
+        """The payload of the one object that a request asks for."""
+        self._sequence += 1
+        self._send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, self._sequence, 0) + body)
+        [(found, _, _, payload)] = self._receive()
+        if found == _ERROR:
+            code = -struct.unpack_from("=i", payload)[0]
+            raise BuildError(f"netlink request {kind}: {os.strerror(code)}")
+        return payload
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._socket.send(message)
+        except OSError as error:
+            raise BuildError(f"the kernel takes no request: {error.strerror}") from None
 
     def _run_batch(self, batch: list[Request]) -> None:
         first = self._sequence + 1
@@ -136,7 +152,7 @@ class RouteSocket:
             length = _HEADER.size + len(request.body)
             parts.append(_HEADER.pack(length, request.kind, flags, number, 0))
             parts.append(request.body + bytes(-length & 3))
-        self._socket.send(b"".join(parts))
+        self._send(b"".join(parts))
         failures = self._failures(batch, first)
         if failures:
             more = f" (and {len(failures) - 1} more failed)" if len(failures) > 1 else ""

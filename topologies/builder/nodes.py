@@ -7,6 +7,7 @@ shell starts when it is first used.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -16,15 +17,22 @@ from typing import Any
 from mininet.link import Intf, Link
 from mininet.node import Host, Node, OVSSwitch
 
+from topologies.builder.errors import BuildError
 from topologies.builder.namespaces import Namespace
+from topologies.builder.parameters import refuse_unknown
+from topologies.builder.processes import MARK
 from topologies.builder.requests import LOOPBACK_INDEX
+from topologies.builder.switches import OWNER_KEY
 from topologies.plan import CONTROLLER_PORT
 
+_CONFIGURABLE = frozenset({"mac", "ip", "ifconfig", "up"})
 _SHELL_STATE = frozenset({"shell", "pid", "stdin", "stdout", "pollOut", "master", "slave"})
 
 
 class Interface(Intf):
     """A device that was made and configured together with all others."""
+
+    link: Link | None
 
     def __init__(
         self,
@@ -39,9 +47,26 @@ class Interface(Intf):
         super().__init__(name, node=node, port=port, mac=mac, moveIntfFn=_already_there)
         self.ip, self.prefixLen = ip, "32" if ip else None
 
-    def config(self, **_params: Any) -> dict[str, Any]:
-        """Nothing is left to configure."""
-        return {}
+    def config(self, **params: Any) -> dict[str, Any]:
+        """Change what Mininet's `Intf.config` can: mac, ip, ifconfig and up.
+
+        Raises BuildError for anything else: rate, delay and loss are the plan's.
+        """
+        if not params:
+            return {}
+        refuse_unknown(f"{self.name}: config()", params, _CONFIGURABLE)
+        done: dict[str, Any] = super().config(**{"up": None, **params})
+        return done
+
+    def delete(self) -> None:
+        """Delete the device, and with it the other end. Raises BuildError if it stays."""
+        if isinstance(self.node, BuiltSwitch):
+            self.node.detach(self)
+        self.node.pexec("ip", "link", "delete", self.name)  # the other end may have taken it along
+        if not self.node.pexec("ip", "link", "show", "dev", self.name)[2]:
+            raise BuildError(f"{self.name} of {self.node.name} cannot be deleted")
+        self.node.delIntf(self)
+        self.link = None
 
 
 class BuiltLink(Link):
@@ -57,15 +82,22 @@ class LazyNode(Node):
     """A node whose shell starts when it is first used.
 
     `popen` starts its process straight in the node's network namespace (None: in
-    the namespace of this program), without a shell.
+    the namespace of this program), without a shell. All that it starts bears the mark of
+    the network's owner, and ends with the network.
     """
 
     isSetup = True  # noqa: N815
 
     def __init__(
-        self, name: str, namespace: Namespace | None, pretend: bool = False, **params: Any
+        self,
+        name: str,
+        namespace: Namespace | None,
+        owner: str,
+        pretend: bool = False,
+        **params: Any,
     ) -> None:
         self.namespace = namespace
+        self._owner = owner
         self._constructed = False
         super().__init__(name, inNamespace=pretend or namespace is not None, **params)
         for attribute in _SHELL_STATE:
@@ -95,8 +127,9 @@ class LazyNode(Node):
             self.inNamespace = self.namespace is not None
 
     def _popen(self, cmd: list[str], **params: Any) -> subprocess.Popen[Any]:
-        with self._entered():
-            return subprocess.Popen(cmd, **params)
+        environment = {**(params.pop("env", None) or os.environ), MARK: self._owner}
+        with self.entered():
+            return subprocess.Popen(cmd, env=environment, **params)
 
     def popen(self, *args: Any, **kwargs: Any) -> subprocess.Popen[Any]:
         """As Mininet's: a process of this node, from a list, a string or words."""
@@ -108,13 +141,20 @@ class LazyNode(Node):
         options.setdefault("start_new_session", True)
         return self._popen([*prefix, *command], **options)
 
+    def deleteIntfs(self, checkName: bool = True) -> None:  # noqa: N802, N803
+        """Delete the node's devices, and so their links."""
+        for interface in self.intfList():
+            if interface.name != "lo":
+                interface.delete()
+
     def terminate(self) -> None:
         """End the shell, if there is one."""
         if self.shell_started:
             super().terminate()
             self.__dict__["shell"] = None
 
-    def _entered(self) -> AbstractContextManager[None]:
+    def entered(self) -> AbstractContextManager[None]:
+        """The calling thread is in the node's namespace."""
         return self.namespace.entered() if self.namespace else nullcontext()
 
     def __repr__(self) -> str:
@@ -143,29 +183,81 @@ class BuiltSwitch(LazyNode, OVSSwitch):
     """A site's Open vSwitch bridge; create and remove act on the bridge alone."""
 
     def __init__(
-        self, name: str, dpid: int, create: Callable[[], None], remove: Callable[[], None]
+        self,
+        name: str,
+        dpid: int,
+        owner: str,
+        create: Callable[[], None],
+        remove: Callable[[], None],
     ) -> None:
         self._create, self._remove = create, remove
         # As if in a namespace, for else Mininet's constructor configures `lo` in a shell.
-        super().__init__(name, None, pretend=True, dpid=f"{dpid:x}", protocols="OpenFlow13")
+        super().__init__(name, None, owner, pretend=True, dpid=f"{dpid:x}", protocols="OpenFlow13")
         self.inNamespace = False
         self.controlIntf = Interface("lo", self, port=0, index=LOOPBACK_INDEX)
         self.controlIntf.ip, self.controlIntf.prefixLen = "127.0.0.1", "8"
 
     def start(self, _controllers: Any) -> None:
-        """Make the bridge again after `stop`."""
+        """Make the bridge again after `stop`, with the ports that were attached since."""
         self._create()
+        for interface in self.intfList():
+            if not isinstance(interface, Interface):
+                self.attach(interface)
 
     def stop(self, deleteIntfs: bool = True) -> None:  # noqa: N803
         """Remove the bridge; its interfaces stay unless asked otherwise."""
         self._remove()
         if deleteIntfs:
-            self.deleteIntfs(checkName=False)
+            self.deleteIntfs()
+
+    def attach(self, intf: Intf | str) -> None:
+        """Make a port of a device that was added later, with its number in Mininet.
+
+        Raises BuildError when Open vSwitch refuses.
+        """
+        device = self.intf(intf)
+        self._configure(
+            "add-port", self.name, device.name,
+            "--", "set", "Interface", device.name, f"ofport_request={self.ports[device]}",
+        )  # fmt: skip
+        device.ifconfig("up")
+
+    def detach(self, intf: Intf | str) -> None:
+        """Take a port away again. Raises BuildError when Open vSwitch refuses."""
+        self._configure("--if-exists", "del-port", self.name, str(intf))
+
+    def _configure(self, *words: str) -> None:
+        _, said, status = self.pexec("ovs-vsctl", *words)
+        if status:
+            raise BuildError(said.strip())
 
     def dpctl(self, *args: str) -> str:
         """Run ovs-ofctl on this bridge, in the OpenFlow version that it speaks."""
         output: str = self.cmd("ovs-ofctl", "-O", "OpenFlow13", args[0], self, *args[1:])
         return output
+
+
+class AddedSwitch(OVSSwitch):
+    """A switch that was added to a built network; its bridge has the network's owner."""
+
+    def __init__(self, name: str, owner: str, **params: Any) -> None:
+        self._owner = owner
+        super().__init__(name, **params)
+
+    def bridgeOpts(self) -> str:  # noqa: N802
+        """Mininet's words for ovs-vsctl, and the owner."""
+        return f"{super().bridgeOpts()} external_ids:{OWNER_KEY}='\"{self._owner}\"'"
+
+
+def set_added(interface: Intf, *, up: bool) -> None:
+    """Bring a device of Mininet's own up or down. Raises BuildError if it does not get there."""
+    status = "up" if up else "down"
+    _, said, failed = interface.node.pexec("ip", "link", "set", "dev", interface.name, status)
+    if failed:
+        raise BuildError(said.strip())
+    told, _, _ = interface.node.pexec("ip", "-json", "link", "show", "dev", interface.name)
+    if ("UP" in json.loads(told)[0]["flags"]) != up:
+        raise BuildError(f"it did not go {status}")
 
 
 def _already_there(*_args: Any) -> None:

@@ -10,9 +10,18 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from topologies.builder.netlink import CREATE, EXCL, REPLACE, Request, attribute, text, u32
+from topologies.builder.netlink import (
+    CREATE,
+    EXCL,
+    REPLACE,
+    Request,
+    RouteSocket,
+    attribute,
+    text,
+    u32,
+)
 
-_NEWLINK, _DELLINK = 16, 17
+_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _NEWROUTE, _NEWNEIGH, _NEWQDISC = 20, 24, 28, 36
 _IFINFO = struct.Struct("=BxHiII")  # family, device type, index, flags, changed flags
 _UP = 0x1
@@ -63,6 +72,18 @@ def set_up(name: str, index: int, up: bool = True) -> Request:
     """Bring a device up or down."""
     body = _IFINFO.pack(0, 0, index, _UP if up else 0, _UP)
     return Request(f"set {name} {'up' if up else 'down'}", _NEWLINK, body, flags=0)
+
+
+def set_group(name: str, index: int, group: int) -> Request:
+    """Put a device into a group."""
+    body = _IFINFO.pack(0, 0, index, 0, 0) + u32(_GROUP, group)
+    return Request(f"put {name} into group {group}", _NEWLINK, body, flags=0)
+
+
+def is_up(route: RouteSocket, index: int) -> bool:
+    """Whether a device is up, as the kernel tells."""
+    _, _, _, flags, _ = _IFINFO.unpack_from(route.ask(_GETLINK, _IFINFO.pack(0, 0, index, 0, 0)))
+    return bool(flags & _UP)
 
 
 def delete_group(group: int) -> Request:

@@ -70,10 +70,32 @@ def remove_bridges(database: Database, owner: str, names: Iterable[str] | None =
         with renewed():
             database.transact([unlink])
     elif gone:
-        database.configure([unlink], _TAKE_UP_S)
+        _unlink(database, unlink)
     if chosen is None:
         # Not before the ports are gone that refer to it.
         database.transact([{"op": "delete", "table": "QoS", "where": where}])
+
+
+def _unlink(database: Database, unlink: Operation) -> None:
+    """Delete bridges, and wait until the kernel has no port of them, if anybody is to do that."""
+    try:
+        daemon_pid()
+    except BuildError:
+        database.transact([unlink])
+    else:
+        database.configure([unlink], _TAKE_UP_S)
+
+
+def bridges_by_owner(database: Database) -> dict[str, list[str]]:
+    """The names of the bridges that builds of ours have made; some may have left only queues."""
+    found: dict[str, list[str]] = {}
+    for table, column in (("Bridge", "name"), ("QoS", "type")):
+        for row in database.select(table, ["external_ids", column]):
+            owner = dict(row["external_ids"][1]).get(OWNER_KEY)
+            if owner is not None:
+                names = found.setdefault(owner, [])
+                names += [row["name"]] if table == "Bridge" else []
+    return found
 
 
 def _daemon_is_ours(database: Database, bridges: int) -> bool:
