@@ -5,7 +5,7 @@ from __future__ import annotations
 _MOST_PROBLEMS = 20
 
 
-class BadFile(Exception):
+class BadFile(ValueError):
     """A file cannot be used; `problems` are (line, message), and `more` others were left off."""
 
     def __init__(self, path: str, problems: list[tuple[int, str]], more: int = 0) -> None:

@@ -13,21 +13,11 @@ from traffic.objectives import Objective
 
 
 @dataclass(frozen=True, slots=True)
-class Percentiles:
-    """In ms, over all requests (nearest rank).
-
-    A request without an answer is infinitely late: a percentile that falls on one is None.
-    """
-
-    p50_ms: float | None
-    p90_ms: float | None
-    p99_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceFigures:
     """Of the requests due in some span of time.
 
+    Percentiles are over all requests (nearest rank): one without an answer is infinitely late,
+    and a percentile that falls on one is None. So are those of no request.
     sent = answered + failed + unfinished. met: requests within the objective; met_share: of all
     that were sent; goodput_rps: met per second. bytes: of requests and answers. reasons: of
     failed and unfinished requests. answered_by: requests by the server that answered them.
@@ -38,9 +28,15 @@ class ServiceFigures:
     answered: int
     failed: int
     unfinished: int
-    ttft: Percentiles
-    tpot: Percentiles
-    end_to_end: Percentiles
+    ttft_p50_ms: float | None
+    ttft_p90_ms: float | None
+    ttft_p99_ms: float | None
+    tpot_p50_ms: float | None
+    tpot_p90_ms: float | None
+    tpot_p99_ms: float | None
+    end_to_end_p50_ms: float | None
+    end_to_end_p90_ms: float | None
+    end_to_end_p99_ms: float | None
     met: int
     met_share: float | None
     goodput_rps: float
@@ -75,9 +71,9 @@ def service_figures(
         answered=len(answered),
         failed=sum(request.status == "failed" for request in requests),
         unfinished=sum(request.status == "unfinished" for request in requests),
-        ttft=_percentiles([request.ttft_ns for request in answered], lost),
-        tpot=_percentiles(paced, lost),
-        end_to_end=_percentiles([request.end_to_end_ns for request in answered], lost),
+        **_percentiles("ttft", [request.ttft_ns for request in answered], lost),
+        **_percentiles("tpot", paced, lost),
+        **_percentiles("end_to_end", [request.end_to_end_ns for request in answered], lost),
         met=met,
         met_share=met / len(requests) if requests else None,
         goodput_rps=met / span_s if span_s > 0 else 0.0,
@@ -90,9 +86,9 @@ def service_figures(
     )
 
 
-def _percentiles(times_ns: Sequence[float | None], lost: int) -> Percentiles:
+def _percentiles(name: str, times_ns: Sequence[float | None], lost: int) -> dict[str, float | None]:
     known = sorted(time for time in times_ns if time is not None)
-    return Percentiles(*(_nearest_rank(known, lost, percent) for percent in (50, 90, 99)))
+    return {f"{name}_p{p}_ms": _nearest_rank(known, lost, p) for p in (50, 90, 99)}
 
 
 def _nearest_rank(known: Sequence[float], lost: int, percent: int) -> float | None:

@@ -54,13 +54,20 @@ class _Request:
             size = tokens * args.bytes_per_token
         self.call = Call(self.load.next_call(), tokens, answer, size, self.on_end)
         if not self.is_tool and self.server + 1 < len(self.load.servers):
-            call = self.call
-            self.load.loop.at(now_ns() + self.load.failover_ns, lambda: self.fail_over(call))
+            self.watch(self.call, now_ns())
         pool.begin(self.call)
 
-    def fail_over(self, call: Call) -> None:
-        """The server has not begun to answer in time."""
-        if call is self.call and call.first_token_ns is None:
+    def watch(self, call: Call, since_ns: int) -> None:
+        """Look after the call when no token may have come since a moment for too long."""
+        self.load.loop.at(since_ns + self.load.failover_ns, lambda: self.fail_over(call, since_ns))
+
+    def fail_over(self, call: Call, since_ns: int) -> None:
+        """Give a call up on which nothing has come; another server may answer."""
+        if call.end_ns is not None:
+            return
+        if call.last_token_ns is not None and call.last_token_ns > since_ns:
+            self.watch(call, call.last_token_ns)
+        else:
             call.abandon(f"no token in {self.load.args.failover_ms:g} ms")
 
     def on_end(self, call: Call, reason: str | None) -> None:

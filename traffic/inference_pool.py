@@ -30,6 +30,7 @@ class Call:
         self.reused = False
         self.sent_ns: int | None = None
         self.first_token_ns: int | None = None
+        self.last_token_ns: int | None = None
         self.end_ns: int | None = None
         self.sent_bytes = self.received_bytes = 0
 
@@ -118,8 +119,10 @@ class _Connection:
         except Refused as refusal:
             self.free(call, f"refused: {refusal}")
             return
-        if tokens and call.first_token_ns is None:
-            call.first_token_ns = now_ns()
+        if tokens:
+            call.last_token_ns = now_ns()
+            if call.first_token_ns is None:
+                call.first_token_ns = call.last_token_ns
         if call.reader.tokens > call.answer_tokens:
             raise Rubbish("more tokens than were asked for")
         if call.reader.tokens == call.answer_tokens and call.reader.clean:

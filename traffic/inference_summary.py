@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from traffic.command import Failure
-from traffic.inference_figures import Percentiles, service_figures
+from traffic.inference_figures import ServiceFigures, service_figures
 from traffic.logs import Request, read_requests
 from traffic.objectives import Objective
 
@@ -24,9 +24,9 @@ def summarise(args: Namespace) -> int:
     rows = {
         "requests": f"{found.sent} = {found.answered} answered + {found.failed} failed"
         f" + {found.unfinished} unfinished",
-        "first token": _told(found.ttft),
-        "each further token": _told(found.tpot),
-        "end to end": _told(found.end_to_end),
+        "first token": _told(found, "ttft"),
+        "each further token": _told(found, "tpot"),
+        "end to end": _told(found, "end_to_end"),
         f"within {limits}": f"{found.met_share or 0:.2%}, goodput {found.goodput_rps:.2f}/s",
         "tokens": f"{found.tokens_per_s:.1f}/s",
         "bytes": f"{found.sent_bytes} sent, {found.received_bytes} received",
@@ -39,10 +39,9 @@ def summarise(args: Namespace) -> int:
     return 0
 
 
-def _told(times: Percentiles) -> str:
-    shown = (
-        "–" if ms is None else f"{ms:.3f}" for ms in (times.p50_ms, times.p90_ms, times.p99_ms)
-    )
+def _told(found: ServiceFigures, name: str) -> str:
+    times_ms = (getattr(found, f"{name}_p{percent}_ms") for percent in (50, 90, 99))
+    shown = ("–" if ms is None else f"{ms:.3f}" for ms in times_ms)
     return " / ".join(shown) + " ms (p50 / p90 / p99)"
 
 

@@ -23,7 +23,7 @@ from traffic.describe import (
     WeightStore,
     environment,
 )
-from traffic.inference_wire import FETCH, FETCH_MAGIC
+from traffic.inference_wire import FETCH, FETCH_MAGIC, REQUEST, pack_token
 from traffic.logs import Request, read_requests
 from traffic.request_plan import PlannedRequest, write_plan
 
@@ -113,6 +113,29 @@ def test_a_silent_server_is_passed_over_in_time(tmp_path: Path, servers: Servers
     assert {(r.status, r.server) for r in requests} == {("ok", alive)}
     assert {tuple(r.failures) for r in requests} == {(f"{address}: no token in 50 ms",)}
     assert min(r.ttft_ns or 0 for r in requests) >= 50_000_000
+
+
+def test_a_server_that_stops_in_the_middle_is_passed_over(tmp_path: Path, servers: Servers) -> None:
+    alive = servers.model()
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        rude.settimeout(20)
+        address = f"127.0.0.1:{rude.getsockname()[1]}"
+        loading = start(
+            InferenceLoad(
+                out=str(tmp_path / "requests.jsonl"), requests=planned(tmp_path, 1), warm=0,
+                servers=(address, alive), bytes_per_token=0, failover_ms=60.0,
+            )
+        )  # fmt: skip
+        connection, _ = rude.accept()
+        with connection:
+            connection.settimeout(20)
+            number = REQUEST.unpack(connection.recv(REQUEST.size))[1]
+            connection.sendall(pack_token(number, 0, 100))
+            end(loading)
+    [request] = read_requests(tmp_path / "requests.jsonl")
+    assert (request.status, request.server, request.tokens) == ("ok", alive, 4)
+    assert request.failures == [f"{address}: no token in 60 ms"]
+    assert request.received_bytes == 100 + 4 * 128
 
 
 def test_the_last_server_has_until_the_timeout(tmp_path: Path, servers: Servers) -> None:
