@@ -1,4 +1,4 @@
-"""What a fault does to training and inference, phase by phase."""
+"""What a fault does to training, phase by phase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from experiments.phases import Phase
 from experiments.statistics import percentile
 from traffic.clock import NS_PER_MS
-from traffic.logs import Request, Step
+from traffic.logs import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,6 @@ class Steps:
     step_p50_ms: float | None
     step_max_ms: float | None
     wrong: int
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """Inference requests due in a phase; times to first token and per token in ms."""
-
-    sent: int
-    failed: int
-    ttft_p50_ms: float | None
-    ttft_p99_ms: float | None
-    tpot_p50_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +101,4 @@ def _steps(steps: Sequence[JointStep]) -> Steps:
         step_p50_ms=percentile(step_ms, 50),
         step_max_ms=percentile(step_ms, 100),
         wrong=sum(step.wrong for step in steps),
-    )
-
-
-def inference_impact(requests: Sequence[Request], phases: Sequence[Phase]) -> dict[str, Requests]:
-    """Each phase's requests, by when they were due. Failed ones count and have no time."""
-    return {
-        phase.name: _requests([request for request in requests if phase.holds(request.due_ns)])
-        for phase in phases
-    }
-
-
-def _requests(requests: Sequence[Request]) -> Requests:
-    answered = [request for request in requests if request.status == "ok"]
-    ttft_ms = np.array([r.ttft_ns for r in answered], dtype=float) / NS_PER_MS
-    per_token = [r.tpot_ns for r in answered if r.tpot_ns is not None]
-    return Requests(
-        sent=len(requests),
-        failed=len(requests) - len(answered),
-        ttft_p50_ms=percentile(ttft_ms, 50),
-        ttft_p99_ms=percentile(ttft_ms, 99),
-        tpot_p50_ms=percentile(np.array(per_token, dtype=float) / NS_PER_MS, 50),
     )

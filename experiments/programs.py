@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from experiments.processes import Program
+from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock
 from experiments.trial_job import Job
 from experiments.workloads import kind_of
@@ -29,11 +30,12 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
             folder=folder,
             index=index,
             port=_FIRST_PORT + index,
-            seed=job.seed * 1000 + index,
+            seed=job.workload_seed(index),
             start_at_ns=start_ns,
             stop_at_ns=stop_ns,
             drained_at_ns=stop_ns + drain_ns,
             exact_clock=job.scenario.clock is Clock.VIRTUAL,
+            prepared=TrialFolder(out).prepared(workload.name),
         )
         found += [
             Program(

@@ -34,6 +34,10 @@ class TrialFolder:
         """Raw measurements, one folder for each workload."""
         return self.path / "samples"
 
+    def prepared(self, workload: str) -> Path:
+        """What was made for a workload beforehand."""
+        return self.path / "prepared" / workload
+
     @property
     def logs(self) -> Path:
         """What the programs said; not part of the digest."""

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from experiments.evaluate import evaluate, measured
 from experiments.events import merge_events
+from experiments.preparation import prepare_workloads
 from experiments.progress import TrialProgress
 from experiments.report import write_report
 from experiments.report_data import TrialData
@@ -85,6 +86,8 @@ def run(
         Job(plan=plan, scenario=scenario, policy=policy, seed=scenario.seed)
         for policy in scenario.policies
     ]
+    for job in jobs:
+        prepare_workloads(job, loaded, folder.trial(job.policy, job.seed))
     outcomes = _run_all(jobs, folder, kernel, progress)
     wall_s = time.monotonic() - started_s
     extra = {"guest_kernel": kernel.release if kernel else None}

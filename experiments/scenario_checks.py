@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from controller.policies import POLICIES
@@ -20,14 +21,17 @@ from topologies.spec import Topology, host_names
 
 
 def semantic_problems(
-    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate, folder: Path
 ) -> list[Problem]:
-    """Everything wrong with a scenario that no single field shows."""
+    """Everything wrong with a scenario that no single field shows.
+
+    folder: what files named in it are relative to.
+    """
     return [
         *_policies(data, locate),
         *_bfd_spans(data, topology, locate),
         *_workload_names(data, locate),
-        *_workloads(data, topology, locate),
+        *_workloads(data, topology, locate, folder),
         *_faults(data, topology, locate),
         *_buffers(data, locate),
         *_times(data, locate),
@@ -77,14 +81,14 @@ def _workload_names(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem
 
 
 def _workloads(
-    data: Mapping[str, Any], topology: Topology | None, locate: Locate
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate, folder: Path
 ) -> Iterator[Problem]:
     hosts = {n for s in topology.sites for n, _ in host_names(s)} if topology else None
     for index, workload in _records(data, "workloads"):
         kind = KINDS.get(str(workload.get("kind")))
         if kind is None:
             continue
-        record = Record(workload, data, topology, ("workloads", index), locate)
+        record = Record(workload, data, topology, ("workloads", index), locate, folder)
         yield from _hosts(record, kind.hosts, hosts)
         yield from kind.problems(record)
 

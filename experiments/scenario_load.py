@@ -78,7 +78,7 @@ def check_scenario(document: Document, path: Path) -> LoadedScenario:
                 Problem(f"{here}: {p.place}" if p.place != name else here, p.message)
                 for p in error.problems
             ]
-    problems += semantic_problems(data, topology, document.locate)
+    problems += semantic_problems(data, topology, document.locate, path.parent)
     if problems or scenario is None or topology is None:
         raise InputError(problems)
     return LoadedScenario(path, scenario, topology)

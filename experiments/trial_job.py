@@ -17,6 +17,10 @@ class Job(Strict):
     policy: str
     seed: int
 
+    def workload_seed(self, index: int) -> int:
+        """The seed of the scenario's workload at a place of its list."""
+        return self.seed * 1000 + index
+
 
 class TrialResult(Strict):
     """How a trial went; times are CLOCK_MONOTONIC ns of its machine."""

@@ -224,10 +224,17 @@ def fields_of(model: type[BaseModel], location: Location) -> list[str]:
     """The field names of the model at a location inside `model` (empty if it is none)."""
     current: Any = model
     for part in location:
-        current = _step(current, part)
+        current = _bare(_step(_bare(current), part))
     if not _is_model(current):
         return []
     return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _bare(annotation: Any) -> Any:
+    """The model of a field that may also be left out."""
+    arguments = [kind for kind in get_args(annotation) if kind is not type(None)]
+    optional = len(arguments) == 1 < len(get_args(annotation))
+    return arguments[0] if optional and _is_model(arguments[0]) else annotation
 
 
 def _is_model(annotation: Any) -> bool:

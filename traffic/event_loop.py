@@ -116,9 +116,10 @@ class EventLoop:
         """Serve until `stop` or a signal."""
         while self._running:
             self._arm()
-            for number, events in self._epoll.poll(-1, _MAX_EVENTS):
-                handler = self._handlers.get(number)
-                if handler:
+            ready = self._epoll.poll(-1, _MAX_EVENTS)
+            for number, events, handler in [(n, e, self._handlers.get(n)) for n, e in ready]:
+                # A handler before this one may have closed the socket, and a new one its number.
+                if handler is not None and self._handlers.get(number) == handler:
                     handler(events)
             self._call_due()
 

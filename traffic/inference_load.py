@@ -1,211 +1,201 @@
-"""Open-loop requests: a late answer never delays the next request."""
+"""Open-loop requests: a late answer never delays the next request.
+
+A request asks the model once; an agent's asks it several times and calls a tool server between
+two of its answers. Where several servers can answer, they are asked in their order: the next one
+when one fails or makes no token in time.
+"""
 
 from __future__ import annotations
 
-import os
-import random
-import socket
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from traffic.clock import NS_PER_S, now_ns
+from traffic.clock import NS_PER_MS, NS_PER_S, now_ns
 from traffic.command import window
-from traffic.event_loop import READ, WRITE, EventLoop
-from traffic.inference_wire import Rubbish, TokenReader, pack_request
+from traffic.event_loop import EventLoop
+from traffic.inference_pool import Call, Pool
 from traffic.output import JsonLines
+from traffic.request_plan import PlannedRequest
 
-_READ_BYTES = 1 << 16
+_CALL_PROMPT_TOKENS = 1
 
 
 class _Request:
     """One request, from its due time to its line in the log."""
 
-    def __init__(self, number: int, due_ns: int, prompt_tokens: int, tokens: int) -> None:
-        self.number, self.due_ns = number, due_ns
-        self.prompt_tokens, self.tokens_expected = prompt_tokens, tokens
-        self.sent_ns: int | None = None
-        self.first_token_ns: int | None = None
-        self.reader = TokenReader(number)
-        self.received_bytes = 0
-        self.reused = False
+    def __init__(self, load: Load, number: int, due_ns: int, plan: PlannedRequest) -> None:
+        self.load, self.number, self.due_ns, self.plan = load, number, due_ns, plan
+        self.legs = 2 * len(plan.tools) + 1
+        self.leg = 0
+        self.server = 0
+        self.call: Call | None = None
         self.over = False
+        self.sent_ns: int | None = None
+        self.sent_bytes = self.received_bytes = 0
+        self.reused = False
+        self.tool_ns = 0
+        self.failures: list[str] = []
 
-    def record(self, status: str, reason: str | None, end_ns: int) -> dict[str, object]:
+    @property
+    def is_tool(self) -> bool:
+        return self.leg % 2 == 1
+
+    def begin_leg(self) -> None:
+        """Ask the model or a tool for the next part of the answer."""
+        args, plan, turn = self.load.args, self.plan, self.leg // 2
+        if self.is_tool:
+            pool, tokens, answer = self.load.tools[plan.tools[turn]], _CALL_PROMPT_TOKENS, 1
+            size = args.tool_request_bytes
+        else:
+            pool = self.load.servers[self.server]
+            tokens = plan.prompt_tokens + turn * (args.tool_call_tokens + args.tool_result_tokens)
+            last = self.leg == self.legs - 1
+            answer = plan.answer_tokens if last else args.tool_call_tokens
+            size = tokens * args.bytes_per_token
+        self.call = Call(self.load.next_call(), tokens, answer, size, self.on_end)
+        if not self.is_tool and self.server + 1 < len(self.load.servers):
+            self.watch(self.call, now_ns())
+        pool.begin(self.call)
+
+    def watch(self, call: Call, since_ns: int) -> None:
+        """Look after the call when no token may have come since a moment for too long."""
+        self.load.loop.at(since_ns + self.load.failover_ns, lambda: self.fail_over(call, since_ns))
+
+    def fail_over(self, call: Call, since_ns: int) -> None:
+        """Give a call up on which nothing has come; another server may answer."""
+        if call.end_ns is not None:
+            return
+        if call.last_token_ns is not None and call.last_token_ns > since_ns:
+            self.watch(call, call.last_token_ns)
+        else:
+            call.abandon(f"no token in {self.load.args.failover_ms:g} ms")
+
+    def on_end(self, call: Call, reason: str | None) -> None:
+        """A call is over: go on, ask the next server, or give up."""
+        self.account(call)
+        if self.over:
+            return
+        if reason is None:
+            self.leg += 1
+            if self.leg == self.legs:
+                self.load.finish(self, "ok", None)
+            else:
+                self.begin_leg()
+            return
+        self.failures.append(f"{self.pool_name}: {reason}")
+        if not self.is_tool and self.server + 1 < len(self.load.servers):
+            self.server += 1
+            self.begin_leg()
+        else:
+            self.load.finish(self, "failed", f"tool: {reason}" if self.is_tool else reason)
+
+    def account(self, call: Call) -> None:
+        """Add a finished call's bytes and times."""
+        if self.sent_ns is None:
+            self.sent_ns, self.reused = call.sent_ns, call.reused
+        self.sent_bytes += call.sent_bytes
+        self.received_bytes += call.received_bytes
+        if self.is_tool and call.end_ns is not None and call.sent_ns is not None:
+            self.tool_ns += call.end_ns - call.sent_ns
+
+    @property
+    def pool_name(self) -> str:
+        """The server that is asked at present."""
+        if self.is_tool:
+            return self.load.tools[self.plan.tools[self.leg // 2]].name
+        return self.load.servers[self.server].name
+
+    def give_up(self, status: str, reason: str) -> None:
+        """End it whatever its call does."""
+        self.over = True
+        if self.call is not None and self.call.connection is not None:
+            self.failures.append(f"{self.pool_name}: {reason}")
+            self.call.abandon(reason)
+        self.load.finish(self, status, reason)
+
+    def record(self, status: str, reason: str | None) -> dict[str, object]:
+        answer = self.call if self.leg >= self.legs - 1 else None
         return {
             "id": self.number,
             "status": status,
             "reason": reason,
             "due_ns": self.due_ns,
             "sent_ns": self.sent_ns,
-            "first_token_ns": self.first_token_ns,
-            "end_ns": end_ns,
-            "prompt_tokens": self.prompt_tokens,
-            "tokens_expected": self.tokens_expected,
-            "tokens": self.reader.tokens,
+            "first_token_ns": answer.first_token_ns if answer else None,
+            "end_ns": answer.end_ns if answer and status == "ok" else now_ns(),
+            "prompt_tokens": self.plan.prompt_tokens,
+            "tokens_expected": self.plan.answer_tokens,
+            "tokens": answer.reader.tokens if answer else 0,
+            "sent_bytes": self.sent_bytes,
             "received_bytes": self.received_bytes,
             "connection": "reused" if self.reused else "new",
+            "server": self.load.servers[self.server].name if status == "ok" else None,
+            "failures": self.failures,
+            "tools": len(self.plan.tools),
+            "tool_ns": self.tool_ns,
         }
-
-
-class _Connection:
-    """A connection to the server with at most one request on it."""
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-        self.request: _Request | None = None
-        self.connected = False
-        self.unsent = b""
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.sock.setblocking(False)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def connect(self) -> None:
-        """Begin to connect. What goes wrong ends the request, if there is one."""
-        try:
-            self.sock.connect(self.load.args.server)
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self.load.lost(self, error.strerror)
-            return
-        self.load.loop.watch(self.sock, READ | WRITE, self.on_event)
-
-    def carry(self, request: _Request, message: bytes) -> None:
-        self.request, self.unsent = request, message
-        if self.connected:
-            self.guarded(self.flush)
-
-    def on_event(self, events: int) -> None:
-        if not self.connected:
-            error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                self.load.lost(self, os.strerror(error))
-                return
-            self.connected = True
-            self.load.settled(self)
-        self.guarded(self.flush if events & WRITE else self.read)
-
-    def guarded(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except BlockingIOError:
-            return
-        except Rubbish as error:
-            self.load.lost(self, f"rubbish: {error}")
-        except OSError as error:
-            self.load.lost(self, error.strerror)
-
-    def flush(self) -> None:
-        if self.unsent:
-            if self.request and self.request.sent_ns is None:
-                self.request.sent_ns = now_ns()
-            self.unsent = self.unsent[self.sock.send(self.unsent) :]
-        self.load.loop.watch(self.sock, READ | WRITE if self.unsent else READ, self.on_event)
-
-    def read(self) -> None:
-        data = self.sock.recv(_READ_BYTES)
-        if not data:
-            self.load.lost(self, "the server closed the connection")
-        elif self.request is None:
-            raise Rubbish("bytes without a request")
-        else:
-            self.take(self.request, data)
-
-    def take(self, request: _Request, data: bytes) -> None:
-        request.received_bytes += len(data)
-        present_ns = now_ns()
-        if request.reader.feed(data) and request.first_token_ns is None:
-            request.first_token_ns = present_ns
-        if request.reader.tokens > request.tokens_expected:
-            raise Rubbish("more tokens than were asked for")
-        if request.reader.tokens == request.tokens_expected and request.reader.clean:
-            self.request = None
-            self.load.completed(self, request, present_ns)
-
-    def close(self) -> None:
-        self.load.loop.forget(self.sock)
-        self.sock.close()
 
 
 class Load:
     """All requests of one user host, their connections and their log."""
 
-    def __init__(self, args: Namespace, loop: EventLoop, log: JsonLines) -> None:
-        self.args, self.loop, self.log = args, loop, log
+    def __init__(
+        self, args: Namespace, loop: EventLoop, log: JsonLines, plan: Iterator[PlannedRequest]
+    ) -> None:
+        self.args, self.loop, self.log, self.plan = args, loop, log, plan
         self.start_ns, self.stop_ns = window(args)
         self.timeout_ns = round(args.timeout_s * NS_PER_S)
-        self.arrivals = random.Random(2 * args.seed)
-        self.lengths = random.Random(2 * args.seed + 1)
-        self.sent = 0
-        self.due_s = 0.0
+        self.failover_ns = round(args.failover_ms * NS_PER_MS)
+        keep = args.connections == "pool"
+        self.servers = [Pool(loop, server, keep) for server in args.servers]
+        self.tools = [Pool(loop, tool, keep) for tool in args.tools]
+        self.sent = self.calls = 0
         self.arrivals_over = False
-        self.idle: list[_Connection] = []
-        self.outstanding: dict[int, tuple[_Request, _Connection]] = {}
+        self.outstanding: dict[int, _Request] = {}
 
     def begin(self) -> None:
         """Open the warm connections and schedule the first arrival and the end."""
-        for _ in range(self.args.warm):
-            _Connection(self).connect()
+        for pool in (*self.servers, *self.tools):
+            pool.warm(self.args.warm)
         self.schedule_next()
         if self.stop_ns is not None:
             self.loop.at(self.stop_ns, self.end_arrivals)
             self.loop.at(self.stop_ns + round(self.args.drain_s * NS_PER_S), self.loop.stop)
 
     def schedule_next(self) -> None:
-        """Draw the next arrival; none is due after the stop."""
-        self.due_s += self.arrivals.expovariate(self.args.rate_rps)
-        due_ns = self.start_ns + round(self.due_s * NS_PER_S)
-        if self.stop_ns is None or due_ns < self.stop_ns:
-            self.loop.at(due_ns, lambda: self.arrive(due_ns))
+        """Take the next request of the plan; none is due after the stop."""
+        planned = next(self.plan, None)
+        due_ns = None if planned is None else self.start_ns + planned.due_ns
+        if planned is not None and (self.stop_ns is None or (due_ns or 0) < self.stop_ns):
+            self.loop.at(self.start_ns + planned.due_ns, lambda: self.arrive(planned))
+        elif self.stop_ns is None:
+            self.loop.at(now_ns(), self.end_arrivals)
 
-    def arrive(self, due_ns: int) -> None:
+    def arrive(self, planned: PlannedRequest) -> None:
         """Send one request, whatever became of those before."""
         self.schedule_next()
-        prompt_tokens = self.args.prompt_tokens.draw(self.lengths)
-        answer_tokens = self.args.answer_tokens.draw(self.lengths)
-        request = _Request(self.sent, due_ns, prompt_tokens, answer_tokens)
+        due_ns = self.start_ns + planned.due_ns
+        request = _Request(self, self.sent, due_ns, planned)
         self.sent += 1
-        size = prompt_tokens * self.args.bytes_per_token
-        message = pack_request(request.number, prompt_tokens, answer_tokens, size)
-        request.reused = bool(self.idle)
-        connection = self.idle.pop() if self.idle else _Connection(self)
-        self.outstanding[request.number] = (request, connection)
+        self.outstanding[request.number] = request
         self.loop.at(due_ns + self.timeout_ns, lambda: self.time_out(request))
-        connection.carry(request, message)
-        if not request.reused:
-            connection.connect()
+        request.begin_leg()
 
-    def settled(self, connection: _Connection) -> None:
-        """A connection is up; without a request it is a warm one."""
-        if connection.request is None:
-            self.idle.append(connection)
-
-    def completed(self, connection: _Connection, request: _Request, end_ns: int) -> None:
-        """The answer is whole; the connection can carry another request."""
-        self.finish(request, "ok", None, end_ns)
-        if self.args.connections == "pool":
-            self.idle.append(connection)
-        else:
-            connection.close()
-
-    def lost(self, connection: _Connection, reason: str | None) -> None:
-        """A connection is no more; its request, if any, has failed."""
-        if connection in self.idle:
-            self.idle.remove(connection)
-        connection.close()
-        if connection.request:
-            self.finish(connection.request, "failed", reason, now_ns())
+    def next_call(self) -> int:
+        """A number for one more call, unlike all others."""
+        self.calls += 1
+        return self.calls
 
     def time_out(self, request: _Request) -> None:
         """Give a request up that is still waiting."""
         if not request.over:
-            self.lost(self.outstanding[request.number][1], "timeout")
+            request.give_up("failed", "timeout")
 
-    def finish(self, request: _Request, status: str, reason: str | None, end_ns: int) -> None:
+    def finish(self, request: _Request, status: str, reason: str | None) -> None:
         """Log how a request ended."""
         request.over = True
         del self.outstanding[request.number]
-        self.log.write(request.record(status, reason, end_ns))
+        self.log.write(request.record(status, reason))
         if self.arrivals_over and not self.outstanding:
             self.loop.stop()
 
@@ -218,18 +208,17 @@ class Load:
     def end(self) -> None:
         """Log what is still outstanding: an unfinished request counts."""
         reason = "ended by a signal" if self.loop.interrupted else "the run ended"
-        for request, connection in list(self.outstanding.values()):
-            connection.close()
-            self.finish(request, "unfinished", reason, now_ns())
-        for connection in self.idle:
-            connection.close()
+        for request in list(self.outstanding.values()):
+            request.give_up("unfinished", reason)
+        for pool in (*self.servers, *self.tools):
+            pool.close()
 
 
-def load(args: Namespace) -> int:
-    """Send requests until the end; each becomes a line of the log. Raises Failure."""
+def load(args: Namespace, plan: Iterator[PlannedRequest]) -> int:
+    """Send the planned requests; each becomes a line of the log. Raises Failure."""
     with JsonLines(args.out) as log, EventLoop() as loop:
         loop.stop_on_signals()
-        requests = Load(args, loop, log)
+        requests = Load(args, loop, log, plan)
         requests.begin()
         loop.run()
         requests.end()

@@ -1,19 +1,23 @@
-"""An inference server's model: a queue, slots, prefill and decode times, streamed tokens."""
+"""An inference server: reads requests and streams tokens when a model of the computing says so.
+
+A tool server is one whose model answers with a single message.
+"""
 
 from __future__ import annotations
 
 import socket
 from argparse import Namespace
-from collections import deque
 
-from traffic.clock import NS_PER_MS, now_ns
-from traffic.command import Failure, window
+from traffic.batching import SEPARATE, Batching, Model, Work
+from traffic.clock import NS_PER_MS, NS_PER_S, now_ns
+from traffic.command import window
 from traffic.event_loop import READ, WRITE, EventLoop
-from traffic.inference_wire import REQUEST, Rubbish, pack_token, unpack_request
+from traffic.inference_wire import REQUEST, Rubbish, pack_refusal, pack_token, unpack_request
+from traffic.listening import listen, on_connection
 from traffic.output import write_json
+from traffic.weights import Fetch
 
 _READ_BYTES = 1 << 18
-_BACKLOG = 1024
 
 
 class _Connection:
@@ -22,10 +26,9 @@ class _Connection:
     def __init__(self, server: _Server, sock: socket.socket) -> None:
         self.server, self.sock = server, sock
         self.head = bytearray()
+        self.request_id: int | None = None
         self.prompt_left = 0
-        self.request: tuple[int, int, int] | None = None  # id, prompt tokens, answer tokens
-        self.decode_start_ns = 0
-        self.token = 0
+        self.work: Work | None = None
         self.unsent = bytearray()
         self.open = True
         server.loop.watch(sock, READ, self.on_event)
@@ -50,39 +53,51 @@ class _Connection:
         if not data:
             self.server.drop(self)
             return
-        if self.request is not None and not self.prompt_left:
-            raise Rubbish("bytes behind a request")
+        self.server.counts["received_bytes"] += len(data)
         self.take(data)
 
     def take(self, data: bytes) -> None:
-        if self.request is None:
+        if self.work is not None:
+            raise Rubbish("bytes behind a request")
+        if self.request_id is None:
             missing = REQUEST.size - len(self.head)
             self.head += data[:missing]
             data = data[missing:]
             if len(self.head) < REQUEST.size:
                 return
-            *request, self.prompt_left = unpack_request(self.head)
-            self.request = (request[0], request[1], request[2])
+            self.request_id, *_, self.prompt_left = unpack_request(self.head)
         self.prompt_left -= len(data)
         if self.prompt_left < 0:
             raise Rubbish("bytes behind a request")
         if self.prompt_left == 0:
-            self.server.enqueue(self)
+            _, prompt_tokens, answer_tokens, _ = unpack_request(self.head)
+            self.work = Work(self, prompt_tokens, answer_tokens)
+            self.server.enqueue(self, self.work)
 
-    def send_token(self) -> None:
-        """Stream the next token; the next is due one decode time after this one was."""
-        if not self.open or self.request is None:
-            return
-        request_id, _, answer_tokens = self.request
-        self.unsent += pack_token(request_id, self.token, self.server.args.token_bytes)
-        self.token += 1
-        if self.token < answer_tokens:
-            due_ns = self.decode_start_ns + self.token * self.server.decode_ns
-            self.server.loop.at(due_ns, self.send_token)
-        else:
-            self.request, self.token = None, 0
-            self.head.clear()
-            self.server.finished(self)
+    def send_token(self, index: int) -> bool:
+        """Stream a token that was made; whether it was the last one of a client still there."""
+        if not self.open or self.work is None or self.request_id is None:
+            return False
+        last = index == self.work.answer_tokens - 1
+        message = pack_token(self.request_id, index, self.server.token_bytes)
+        if last:
+            self.end_request()
+        self.send(message)
+        return last
+
+    def refuse(self, reason: str) -> None:
+        """Say that the request is not taken; the connection stays."""
+        assert self.request_id is not None
+        message = pack_refusal(self.request_id, reason)
+        self.end_request()
+        self.send(message)
+
+    def end_request(self) -> None:
+        self.work = self.request_id = None
+        self.head.clear()
+
+    def send(self, message: bytes) -> None:
+        self.unsent += message
         try:
             self.flush()
         except OSError:
@@ -93,96 +108,126 @@ class _Connection:
             sent = self.sock.send(self.unsent)
         except BlockingIOError:
             sent = 0
+        self.server.counts["sent_bytes"] += sent
         del self.unsent[:sent]
         events = READ | WRITE if self.unsent else READ
         self.server.loop.watch(self.sock, events, self.on_event)
 
 
 class _Server:
-    def __init__(self, args: Namespace, loop: EventLoop, listener: socket.socket) -> None:
-        self.args, self.loop, self.listener = args, loop, listener
-        self.decode_ns = round(args.decode_ms * NS_PER_MS)
-        self.queue: deque[_Connection] = deque()
-        self.busy: set[_Connection] = set()
-        self.counts = dict.fromkeys(
-            ("connections", "requests", "completed", "aborted", "rubbish", "longest_queue"), 0
-        )
-        loop.watch(listener, READ, self.accept)
+    def __init__(self, model: Model, token_bytes: int, loop: EventLoop) -> None:
+        self.loop, self.token_bytes = loop, token_bytes
+        self.batching = Batching(model)
+        self.loading: Fetch | None = None
+        self.timer_ns: int | None = None
+        names = (
+            "connections", "requests", "completed", "aborted", "refused", "rubbish",
+            "longest_queue", "largest_batch", "received_bytes", "sent_bytes",
+        )  # fmt: skip
+        self.counts = dict.fromkeys(names, 0)
 
-    def accept(self, events: int) -> None:
-        try:
-            sock, _ = self.listener.accept()
-        except OSError:  # gone before it was accepted
-            return
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def take(self, sock: socket.socket) -> None:
         self.counts["connections"] += 1
         _Connection(self, sock)
 
-    def enqueue(self, connection: _Connection) -> None:
+    def enqueue(self, connection: _Connection, work: Work) -> None:
+        """A request is whole: compute it or say why not."""
         self.counts["requests"] += 1
-        self.queue.append(connection)
-        self.start_next()
-        self.counts["longest_queue"] = max(self.counts["longest_queue"], len(self.queue))
+        self.advance()
+        loading = self.loading is not None and not self.loading.done
+        refusal = "its weights are not there yet" if loading else self.batching.refusal(work)
+        if refusal is not None:
+            self.counts["refused"] += 1
+            connection.refuse(refusal)
+            return
+        self.batching.add(work, now_ns())
+        self.note()
 
-    def start_next(self) -> None:
-        while self.queue and len(self.busy) < self.args.slots:
-            connection = self.queue.popleft()
-            self.busy.add(connection)
-            assert connection.request is not None
-            prompt_tokens = connection.request[1]
-            prefill_ms = self.args.prefill_ms + self.args.prefill_per_token_ms * prompt_tokens
-            connection.decode_start_ns = now_ns() + round(prefill_ms * NS_PER_MS)
-            self.loop.at(connection.decode_start_ns, connection.send_token)
+    def advance(self) -> None:
+        """Send what is computed by now."""
+        for work, index in self.batching.advance(now_ns()):
+            connection = work.owner
+            assert isinstance(connection, _Connection)
+            self.counts["completed"] += connection.send_token(index)
+        self.note()
 
-    def finished(self, connection: _Connection) -> None:
-        self.counts["completed"] += 1
-        self.busy.discard(connection)
-        self.start_next()
+    def note(self) -> None:
+        """Come back when the next token is made; remember how full it was."""
+        counts, batching = self.counts, self.batching
+        counts["longest_queue"] = max(counts["longest_queue"], len(batching.queue))
+        counts["largest_batch"] = max(counts["largest_batch"], len(batching.batch))
+        next_ns = batching.next_ns
+        if next_ns is not None and (self.timer_ns is None or next_ns < self.timer_ns):
+            self.timer_ns = next_ns
+            self.loop.at(next_ns, self.on_time)
+
+    def on_time(self) -> None:
+        self.timer_ns = None
+        self.advance()
 
     def drop(self, connection: _Connection) -> None:
-        """The client is gone: its request ends and its slot is free."""
+        """The client is gone: its request ends and its place is free."""
         if not connection.open:
             return
         connection.open = False
         self.loop.forget(connection.sock)
         connection.sock.close()
-        if connection in self.busy or connection in self.queue:
+        if connection.work is not None:
             self.counts["aborted"] += 1
-        self.busy.discard(connection)
-        if connection in self.queue:
-            self.queue.remove(connection)
-        self.start_next()
+            self.batching.cancel(connection.work, now_ns())
+            connection.work = None
+            self.note()
+
+    def summary(self, program: str) -> dict[str, object]:
+        """The counts; what has come is completed, refused, aborted or unfinished."""
+        unfinished = len(self.batching.batch) + len(self.batching.queue)
+        record: dict[str, object] = {"program": program, **self.counts, "unfinished": unfinished}
+        if self.loading is not None:
+            record["weights"] = self.loading.record()
+        return record
 
 
 def serve(args: Namespace) -> int:
     """Serve until the end and write the counts. Raises Failure."""
-    _, stop_ns = window(args)
-    with _listener(args) as listener, EventLoop() as loop:
+    model = Model(
+        prefill_ns=round(args.prefill_ms * NS_PER_MS),
+        prefill_ns_per_token=args.prefill_per_token_ms * NS_PER_MS,
+        decode_ns=round(args.decode_ms * NS_PER_MS),
+        decode_ns_per_request=round(args.decode_per_request_ms * NS_PER_MS),
+        slots=args.slots,
+        kv_tokens=args.kv_tokens,
+        queue=args.queue,
+        prefill=args.prefill,
+        chunk_tokens=args.chunk_tokens,
+    )
+    return _run(args, model, args.token_bytes, "inference-server")
+
+
+def serve_tool(args: Namespace) -> int:
+    """Answer tool calls until the end and write the counts. Raises Failure."""
+    model = Model(
+        prefill_ns=round(args.tool_ms * NS_PER_MS),
+        prefill_ns_per_token=0,
+        decode_ns=NS_PER_S,  # never used: the answer is one message
+        slots=args.slots,
+        prefill=SEPARATE,
+    )
+    return _run(args, model, args.answer_bytes, "inference-tool")
+
+
+def _run(args: Namespace, model: Model, token_bytes: int, program: str) -> int:
+    start_ns, stop_ns = window(args)
+    with listen(args.bind, args.port) as listener, EventLoop() as loop:
         loop.stop_on_signals()
-        server = _Server(args, loop, listener)
-        write_json(args.out, _summary(server))  # fails before the run, not after
+        server = _Server(model, token_bytes, loop)
+        if args.weights_from:
+            server.loading = Fetch(loop, args.weights_from, args.weights_bytes, args.connections)
+            begin_ns = start_ns + round(args.weights_after_s * NS_PER_S)
+            loop.at(begin_ns, server.loading.begin)
+        on_connection(loop, listener, server.take)
+        write_json(args.out, server.summary(program))  # fails before the run, not after
         if stop_ns is not None:
             loop.at(stop_ns, loop.stop)
         loop.run()
-        write_json(args.out, _summary(server))
+        write_json(args.out, server.summary(program))
     return 0
-
-
-def _summary(server: _Server) -> dict[str, object]:
-    unfinished = len(server.busy) + len(server.queue)
-    return {"program": "inference-server", **server.counts, "unfinished": unfinished}
-
-
-def _listener(args: Namespace) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((args.bind, args.port))
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        where = f"{args.bind or '*'}:{args.port}"
-        raise Failure(f"cannot listen on {where}: {error.strerror}") from None
-    return sock

@@ -53,12 +53,27 @@ class Request:
     prompt_tokens: int
     tokens_expected: int
     tokens: int
+    sent_bytes: int
     received_bytes: int
     connection: str
+    """`new` or `reused`."""
+    server: str | None
+    """HOST:PORT that gave the whole answer."""
+    failures: list[str]
+    """Each try that failed: HOST:PORT and why."""
+    tools: int
+    """Calls to tool servers that the request has; more than 0 is an agent's."""
+    tool_ns: int
+    """Time that the calls to tools took."""
+
+    @property
+    def end_to_end_ns(self) -> int | None:
+        """Until the whole answer was there."""
+        return self.end_ns - self.due_ns if self.status == "ok" else None
 
     @property
     def ttft_ns(self) -> int | None:
-        """Time to first token."""
+        """Time to first token; for an agent's request the first of its last answer."""
         return None if self.first_token_ns is None else self.first_token_ns - self.due_ns
 
     @property

@@ -2,99 +2,232 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from experiments.rows import Figures, Row, example, phase_pair, row
+from experiments.rows import Figures, Row
 from experiments.workloads.kind import (
     Chart,
     HostProcess,
     Kind,
     Measured,
     Point,
+    Preparation,
+    Record,
     Slot,
     WorkloadFields,
 )
+from topologies.problems import Problem
+from topologies.spec import Strict
 from traffic.clock import NS_PER_MS
-from traffic.describe import InferenceLoad, InferenceServer
-from traffic.logs import Request, read_requests
+from traffic.describe import InferenceLoad, InferenceServer, ToolServer, WeightStore
+
+# Tool servers and stores have ports of their own, since they may share a host with a server.
+_TOOL_PORTS, _STORE_PORTS = 4_000, 8_000
+# What is not answered so long after the end is unfinished.
+_LONGEST_DRAIN_S = 30.0
+
+
+class Agents(Strict):
+    """Some requests are agents': between two answers of the model they call a tool server."""
+
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Of the requests; the others are plain ones."""
+    tools: tuple[str, ...] = Field(min_length=1)
+    """The hosts of the tool servers; each call goes to one of them, drawn at random."""
+    fewest_calls: int = Field(default=1, ge=1, le=256)
+    most_calls: int = Field(default=3, ge=1, le=256)
+    tool_ms: float = Field(default=50.0, ge=0)
+    """A tool's computing for one call."""
+    slots: int = Field(default=64, ge=1, le=100_000)
+    """Calls that a tool server answers at the same time."""
+    call_tokens: int = Field(default=50, ge=1, le=1_000_000)
+    """The answer in which the model asks for a tool."""
+    result_tokens: int = Field(default=500, ge=1, le=1_000_000)
+    """What a tool's answer adds to the next prompt."""
+    request_bytes: int = Field(default=1024, ge=0, le=1 << 24)
+    answer_bytes: int = Field(default=4096, ge=24, le=1 << 24)
+
+
+class Weights(Strict):
+    """The first server fetches its model's weights, and refuses requests until it has them."""
+
+    from_host: str = Field(alias="from")
+    size_gb: float = Field(gt=0)
+    """Before scaling (10^9 bytes)."""
+    at_s: float = Field(default=0.0, ge=0)
+    connections: int = Field(default=4, ge=1, le=1024)
 
 
 class InferenceWorkload(WorkloadFields):
-    """Open-loop requests with exponential arrivals and answers streamed by token."""
+    """Open-loop requests and answers streamed by token; see docs/reference/inference.md."""
 
     kind: Literal["inference"]
     users: tuple[str, ...] = Field(min_length=1)
-    server: str
-    rate_rps: float = Field(gt=0, le=10_000)
+    server: str | None = None
+    servers: tuple[str, ...] = ()
+    """Instead of one server: several, the next of which is asked when one fails."""
+    placement: Literal["listed", "nearest", "edge", "campus", "cloud"] = "listed"
+    """In which order: as listed; the nearest first, by the fibre's delay; or those of one kind of
+    site first, each group by its delay."""
+    rate_rps: float | None = Field(default=None, gt=0, le=10_000)
     """Requests per second of each user host."""
+    arrival_cv: float = Field(default=1.0, ge=0, le=20)
+    """Coefficient of variation of the times between requests (Gamma); 1 is exponential."""
+    trace: str | None = None
+    """Instead of a rate: a file of requests in the form of Azure's or BurstGPT's traces, replayed;
+    the users take turns. Relative to the scenario's folder."""
+    speed_up: float = Field(default=1.0, gt=0, le=1e6)
+    """How much faster than it happened the trace is replayed."""
+    skip_s: float = Field(default=0.0, ge=0, le=1e9)
+    """What is left out at the beginning of the trace, in the trace's own time."""
     prompt_tokens: int = Field(default=1000, ge=1, le=1_000_000)
+    """The median."""
+    prompt_sigma: float = Field(default=0.0, ge=0, le=10)
+    """Of a lognormal distribution; 0: every prompt has the median."""
+    prompt_max_tokens: int = Field(default=1_000_000, ge=1, le=1_000_000)
     answer_tokens: int = Field(default=60, ge=1, le=100_000)
+    answer_sigma: float = Field(default=0.0, ge=0, le=10)
+    answer_max_tokens: int = Field(default=1_000_000, ge=1, le=1_000_000)
+    lengths: str | None = None
+    """Instead of both: a trace whose requests' lengths are drawn at random, in pairs."""
+    agents: Agents | None = None
     prefill_ms: float = Field(default=20.0, ge=0.001)
     """Computing before the first token, plus prefill_ms_per_token for each of the prompt's."""
-    prefill_ms_per_token: float = Field(default=0.05, ge=0.001)
+    prefill_ms_per_token: float = Field(default=0.05, ge=0)
+    prefill: Literal["separate", "first", "chunked"] = "separate"
+    """On machines of its own; between two steps of decoding; or in chunks along with them."""
+    chunk_tokens: int = Field(default=512, ge=1, le=1_000_000)
     token_ms: float = Field(default=20.0, ge=0.001)
-    slots: int = Field(default=64, ge=1)
-    """Requests that the server answers at the same time; more wait."""
+    """A step of decoding: one token for each request in the batch."""
+    token_ms_per_request: float = Field(default=0.0, ge=0)
+    """What each further request in the batch adds to a step."""
+    slots: int = Field(default=64, ge=1, le=100_000)
+    """Requests in the batch; more wait."""
+    kv_tokens: int | None = Field(default=None, ge=1, lt=2**31)
+    """Tokens of prompts and answers that fit into the batch's memory together."""
+    queue: int | None = Field(default=None, ge=0)
+    """How many may wait; more are refused."""
+    weights: Weights | None = None
     timeout_s: float = Field(default=10.0, gt=0)
+    failover_ms: float = Field(default=1000.0, gt=0)
+    """Without a token for so long, the next server is asked."""
+    objective: str = "llama2-70b"
+    """MLPerf's limits for a model; see docs/reference/inference.md for the names."""
+    ttft_limit_ms: float | None = Field(default=None, gt=0)
+    """Instead of the objective's."""
+    tpot_limit_ms: float | None = Field(default=None, gt=0)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """All servers, as they are listed."""
+        return self.servers if self.server is None else (self.server,)
+
+
+def _problems(record: Record) -> Iterator[Problem]:
+    from experiments.inference_checks import problems  # noqa: PLC0415 - not in the trial
+
+    return problems(record)
+
+
+def _prepare(workload: InferenceWorkload, given: Preparation) -> None:
+    from experiments.inference_preparation import prepare  # noqa: PLC0415 - not in the trial
+
+    prepare(workload, given)
 
 
 def _processes(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]:
-    server = InferenceServer(
-        out=slot.out("server.json"),
-        port=slot.port,
-        slots=workload.slots,
-        prefill_ms=workload.prefill_ms,
-        prefill_per_token_ms=workload.prefill_ms_per_token,
-        decode_ms=workload.token_ms,
-    )
-    yield HostProcess("server", workload.server, server)
-    for number, user in enumerate(workload.users):
+    yield from _servers(workload, slot)
+    orders = json.loads((slot.prepared / "placement.json").read_text(encoding="utf-8"))
+    agents = workload.agents
+    calls: dict[str, Any] = {}
+    if agents is not None:
+        yield from _tools(agents, slot)
+        calls = {
+            "tools": tuple(slot.address(host, _TOOL_PORTS) for host in agents.tools),
+            "tool_call_tokens": agents.call_tokens,
+            "tool_result_tokens": agents.result_tokens,
+            "tool_request_bytes": agents.request_bytes,
+        }
+    for user in workload.users:
         load = InferenceLoad(
             out=slot.out(f"{user}.jsonl"),
             start_at_ns=slot.start_at_ns,
             stop_at_ns=slot.stop_at_ns,
-            server=slot.address(workload.server),
-            rate_rps=workload.rate_rps,
-            prompt_tokens=str(workload.prompt_tokens),
-            answer_tokens=str(workload.answer_tokens),
+            servers=tuple(slot.address(host) for host in orders[user]),
+            requests=str(slot.prepared / f"{user}.csv"),
             timeout_s=workload.timeout_s,
-            drain_s=workload.timeout_s,
-            seed=slot.seed + 100_000 * number,
+            failover_ms=workload.failover_ms,
+            drain_s=min(workload.timeout_s, _LONGEST_DRAIN_S),
+            **calls,
         )
         yield HostProcess(user, user, load)
 
 
-def _log(trial: Measured, workload: InferenceWorkload) -> list[Request]:
-    """The requests of all users."""
-    files = [trial.folder(workload) / f"{user}.jsonl" for user in workload.users]
-    return [request for file in files for request in read_requests(file)]
+def _tools(agents: Agents, slot: Slot) -> Iterator[HostProcess]:
+    for host in agents.tools:
+        tool = ToolServer(
+            out=slot.out(f"tool-{host}.json"),
+            port=slot.port + _TOOL_PORTS,
+            slots=agents.slots,
+            tool_ms=agents.tool_ms,
+            answer_bytes=agents.answer_bytes,
+        )
+        yield HostProcess(f"tool-{host}", host, tool)
+
+
+def _servers(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]:
+    weights = workload.weights
+    if weights is not None:
+        store = WeightStore(out=slot.out("store.json"), port=slot.port + _STORE_PORTS)
+        yield HostProcess("store", weights.from_host, store)
+    for number, host in enumerate(workload.candidates):
+        fetched: dict[str, Any] = {}
+        if weights is not None and number == 0:
+            fetched = {
+                "start_at_ns": slot.start_at_ns,
+                "weights_from": slot.address(weights.from_host, _STORE_PORTS),
+                "weights_bytes": slot.scaled_bytes(weights.size_gb),
+                "weights_after_s": weights.at_s,
+                "connections": weights.connections,
+            }
+        server = InferenceServer(
+            out=slot.out(f"server-{host}.json"),
+            port=slot.port,
+            slots=workload.slots,
+            prefill_ms=workload.prefill_ms,
+            prefill_per_token_ms=workload.prefill_ms_per_token,
+            prefill=workload.prefill,
+            chunk_tokens=workload.chunk_tokens,
+            decode_ms=workload.token_ms,
+            decode_per_request_ms=workload.token_ms_per_request,
+            kv_tokens=workload.kv_tokens,
+            queue=workload.queue,
+            **fetched,
+        )
+        yield HostProcess(f"server-{host}", host, server)
 
 
 def _figures(trial: Measured, workload: InferenceWorkload) -> Figures:
-    from experiments.impact import inference_impact  # noqa: PLC0415 - no NumPy in the trial
+    from experiments.inference_evaluation import figures  # noqa: PLC0415 - not in the trial
 
-    impact = inference_impact(_log(trial, workload), trial.phases)
-    return {phase: asdict(requests) for phase, requests in impact.items()}
+    return figures(trial, workload)
 
 
 def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
-    for phase in example(workload):
-        yield phase_pair("first token", workload, phase, "ttft", ("p50", "p99"))
-    yield row("requests failed", workload, _failed)
+    from experiments.inference_evaluation import rows  # noqa: PLC0415 - not in the trial
 
-
-def _failed(figures: Figures) -> str:
-    failed = sum(phase["failed"] for phase in figures.values())
-    return f"{failed:,} of {sum(phase['sent'] for phase in figures.values()):,}"
+    return rows(workload)
 
 
 def _points(trial: Measured, workload: InferenceWorkload) -> Iterator[Point]:
     """Each answered request: when it was sent and its time to first token."""
-    for request in _log(trial, workload):
+    from experiments.inference_evaluation import logged  # noqa: PLC0415 - not in the trial
+
+    for request in logged(trial, workload):
         if request.status == "ok" and request.ttft_ns is not None:
             yield {
                 "t_s": round(trial.seconds(request.due_ns), 6),
@@ -105,7 +238,9 @@ def _points(trial: Measured, workload: InferenceWorkload) -> Iterator[Point]:
 KIND = Kind(
     fields=InferenceWorkload,
     group="inference",
-    hosts=("users", "server"),
+    hosts=("users", "server", "servers"),
+    problems=_problems,
+    prepare=_prepare,
     processes=_processes,
     figures=_figures,
     rows=_rows,

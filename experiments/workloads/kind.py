@@ -58,14 +58,16 @@ class Slot:
     stop_at_ns: int
     drained_at_ns: int
     exact_clock: bool
+    prepared: Path
+    """Where `Kind.prepare` has put what it made."""
 
     def out(self, name: str) -> str:
         """A file among the workload's samples."""
         return str(self.folder / name)
 
-    def address(self, host: str) -> str:
-        """HOST:PORT of a host's end of this workload."""
-        return f"{self.plan.host(host).ip}:{self.port}"
+    def address(self, host: str, above: int = 0) -> str:
+        """HOST:PORT of a host's end of this workload; `above`: of another port, above its own."""
+        return f"{self.plan.host(host).ip}:{self.port + above}"
 
     def scaled_mbps(self, rate_gbps: float) -> float:
         """A real rate as it is in the scaled network."""
@@ -74,6 +76,21 @@ class Slot:
     def scaled_bytes(self, size_gb: float) -> int:
         """A real volume (10^9 bytes) as it is in the scaled network."""
         return round(size_gb * BYTES_PER_GB / self.plan.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What is known of a workload before its trial.
+
+    base: what files named in the scenario are relative to. folder: where the workload's
+    prepared files go.
+    """
+
+    topology: Topology
+    base: Path
+    folder: Path
+    seed: int
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,8 @@ class Record:
     topology: Topology | None
     base: Location
     locate: Locate
+    folder: Path
+    """What files named in it are relative to."""
 
     def problem(self, message: str, *field: str | int) -> Problem:
         """Something wrong with the workload, or with one of its fields."""
@@ -151,6 +170,10 @@ def _no_problems(_record: Record) -> Iterator[Problem]:
     yield from ()
 
 
+def _nothing_to_prepare(_workload: Any, _given: Preparation) -> None:
+    pass
+
+
 def _no_note(_figures: Figures) -> str:
     return ""
 
@@ -164,7 +187,8 @@ class Kind(Generic[W]):
     there first before the others. figures: from the samples to figures whose names carry
     units; raises OSError or ValueError for samples that cannot be used. rows: the figures of
     all policies (None: failed) as rows. note: a line under the title. problems: what is
-    wrong in a file beyond single fields.
+    wrong in a file beyond single fields. prepare: makes files for the trial beforehand, on the
+    machine that has the scenario's; raises OSError or ValueError.
     """
 
     fields: type[W]
@@ -175,6 +199,7 @@ class Kind(Generic[W]):
     rows: Callable[[Sequence[Figures | None]], Iterator[Row]]
     problems: Callable[[Record], Iterator[Problem]] = _no_problems
     note: Callable[[Figures], str] = _no_note
+    prepare: Callable[[W, Preparation], None] = _nothing_to_prepare
     charts: tuple[Chart[W], ...] = ()
 
     @property

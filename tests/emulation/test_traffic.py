@@ -245,7 +245,7 @@ def test_first_tokens_come_after_prefill_and_one_round_trip(tmp_path: Path) -> N
         prefill_per_token_ms=0.02, decode_ms=10.0, stop_at_ns=end_ns + 5 * SECOND_NS,
     )  # fmt: skip
     load = InferenceLoad(
-        out=str(tmp_path / "load"), server="10.0.1.2:8000", rate_rps=50.0, prompt_tokens="100",
+        out=str(tmp_path / "load"), servers=("10.0.1.2:8000",), rate_rps=50.0, prompt_tokens="100",
         answer_tokens="20", warm=100, drain_s=4.0, seed=3, start_at_ns=begin_ns, stop_at_ns=end_ns,
     )  # fmt: skip
     with star(2, 100.0, 5.0) as (user, edge):

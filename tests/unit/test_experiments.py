@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from experiments.evaluate import evaluate
-from experiments.impact import inference_impact, training_impact
+from experiments.impact import training_impact
 from experiments.phases import NS_PER_S, Phase, phases
 from experiments.run_folder import TrialFolder, new_run_folder
 from experiments.scenario_load import load_scenario
@@ -17,7 +17,7 @@ from experiments.trial_job import Job, TrialResult
 from topologies.plan import make_plan
 from topologies.problems import InputError
 from traffic.clock import NS_PER_MS
-from traffic.logs import Request, Step
+from traffic.logs import Step
 
 SCENARIOS = Path(__file__).parent.parent / "data" / "scenarios"
 BEFORE, DURING, AFTER = phases(0, 1, 10, [(4, 7)])
@@ -43,25 +43,6 @@ def step(number: int, start_ms: int, end_ms: int | None, rank: int = 0, ranks: i
     )
 
 
-def request(number: int, due_ms: int, ttft_ms: int | None) -> Request:
-    """A request of two tokens, 5 ms apart; failed without a first token."""
-    first_ns = None if ttft_ms is None else (due_ms + ttft_ms) * NS_PER_MS
-    return Request(
-        id=number,
-        status="failed" if first_ns is None else "ok",
-        reason=None,
-        due_ns=due_ms * NS_PER_MS,
-        sent_ns=due_ms * NS_PER_MS,
-        first_token_ns=first_ns,
-        end_ns=(due_ms * NS_PER_MS if first_ns is None else first_ns) + 5 * NS_PER_MS,
-        prompt_tokens=1,
-        tokens_expected=2,
-        tokens=0 if first_ns is None else 2,
-        received_bytes=0,
-        connection="pool",
-    )
-
-
 def test_phases_leave_out_the_warm_up_and_follow_the_faults() -> None:
     assert (BEFORE.from_ns, DURING.from_ns, AFTER.until_ns) == (NS_PER_S, 4 * NS_PER_S, 10**10)
     assert [p.name for p in phases(0, 1, 10, [])] == ["before"]
@@ -83,15 +64,6 @@ def test_a_step_ends_with_its_last_rank() -> None:
     assert training_impact(ranks, (BEFORE,))["before"].allreduce_p50_ms == 140
     alone = training_impact(ranks[:1], (BEFORE,))["before"]
     assert (alone.finished, alone.unfinished) == (0, 1)
-
-
-def test_failed_requests_count_and_have_no_time() -> None:
-    requests = [request(0, 2000, 50), request(1, 2500, 70), request(2, 5000, None)]
-    found = inference_impact(requests, (BEFORE, DURING))
-    assert (found["before"].sent, found["before"].ttft_p50_ms) == (2, 60)
-    assert (found["during"].sent, found["during"].failed) == (1, 1)
-    assert found["during"].ttft_p50_ms is None
-    assert found["before"].tpot_p50_ms == 5
 
 
 def test_digest_is_of_the_measurements_only(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def server(tmp_path: Path, **options: Any) -> Iterator[tuple[str, Path]]:
 
 def load(tmp_path: Path, address: str, **options: Any) -> InferenceLoad:
     given: dict[str, Any] = {"rate_rps": 200.0, "answer_tokens": "4", "seed": 1, **options}
-    return InferenceLoad(out=str(tmp_path / "r.jsonl"), server=address, **given)
+    return InferenceLoad(out=str(tmp_path / "r.jsonl"), servers=(address,), **given)
 
 
 def run_until_logged(description: InferenceLoad, requests: int) -> None:
