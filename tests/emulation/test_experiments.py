@@ -181,8 +181,9 @@ faults:
     assert result["topology"]["sites"] == 25
     assert result["topology"]["spans"] == 56
     assert failover["recovered"]
-    # With a loss of carrier only the packets in flight are lost.
-    assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1
+    # With a loss of carrier only the packets in flight are lost, and those of the 1 ms that one
+    # ovs-vswitchd, which is all 25 switches with 112 ports, spends on its clock; and one more.
+    assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1.2 + 1000 / 5000
 
 
 def test_a_controller_may_die_be_slow_and_hang_without_a_packet_lost_but_the_cuts_own(
