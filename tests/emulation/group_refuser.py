@@ -21,6 +21,7 @@ class GroupRefuser:
     """Passes one switch's OpenFlow on, beside the controller, at PORT; ends with its connection."""
 
     def __init__(self, controller: BuiltHost) -> None:
+        assert controller.namespace is not None
         self._namespace = controller.namespace
         with self._namespace.entered():
             self._listener = socket.create_server(("", PORT))
