@@ -98,8 +98,10 @@ class Naming:
         known = self._written[switch]
         flows = {flow.key: flow for flow in known.flows.values()}
         flows.update((flow.key, flow) for flow in self._entries(switch))
-        known.renamer.groups = groups_used(flows.values(), known.renamer.groups)
-        return SwitchRules(flows, known.renamer.groups)
+        groups = groups_used(flows.values(), known.renamer.groups)
+        # The renamer adds to its own: what has been given out is what a switch holds.
+        known.renamer.groups = dict(groups)
+        return SwitchRules(flows, groups)
 
     def _entries(self, switch: str) -> Iterator[Flow]:
         """Hosts' packets get version 0 of their form, or what is said for their destination."""

@@ -59,10 +59,10 @@ class Controlled:
             self._read = {path: (events, offset + sum(len(line) + 1 for line in whole))}
         return events
 
-    def start(self) -> None:
-        """Start a controller and wait until it is ready."""
+    def start(self, ready: Callable[[list[Event]], bool] | None = None) -> None:
+        """Start a controller and wait until it is ready, by its own word if not by another."""
         self.launch()
-        self.wait_for(lambda events: any(event["event"] == "ready" for event in events))
+        self.wait_for(ready or (lambda events: any(e["event"] == "ready" for e in events)))
 
     def launch(self) -> None:
         """Start a controller."""
@@ -119,14 +119,15 @@ def controlled(
     bfd: BfdTimers | Mapping[str, BfdTimers] | None = None,
     options: tuple[str, ...] = (),
     told: NetworkPlan | None = None,
+    ready: Callable[[list[Event]], bool] | None = None,
 ) -> Iterator[Controlled]:
     """Build the network, start the controller, and end both. told: what the controller reads.
 
-    Spans have BFD at its pace by then.
+    Spans have BFD at its pace by then. ready: what to wait for, if not the controller's word.
     """
     with build_network(plan, bfd=bfd) as network:
         running = Controlled(network, told or plan, policy, folder, options)
-        running.start()
+        running.start(ready)
         _wait_for_pace(plan, bfd)
         yield running
         if running.process.poll() is None:

@@ -1,65 +1,25 @@
-"""Without the controller, and with switches and channels that misbehave: healed all the same."""
+"""Without the controller, and over bad control channels: healed all the same."""
 
 from __future__ import annotations
 
 import signal
-import socket
-import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.emulation.built_networks import eventually
-from tests.emulation.controlled_networks import (
-    Controlled,
-    Event,
-    Hosts,
-    controlled,
-    cut_silently,
-    mend,
-    set_carrier,
-)
-from tests.emulation.probing import RATE_PPS, Probe, holes
-from tests.emulation.sample_networks import DIAMOND, small
-from topologies.build import BfdTimers
-
-POLICY = "fast-reroute-reoptimise"
-QUICK = ("--hold-off-s", "0.05", "--wait-to-restore-s", "0.2", "--start-up-s", "5")
-BFD = BfdTimers(10, 3)
+from tests.emulation.controlled_networks import Controlled, cut_silently, mend, set_carrier
+from tests.emulation.diamonds import controller_of, lost_at, repaired, running_diamond, seen
+from tests.emulation.probing import RATE_PPS
 
 
 @pytest.fixture
 def diamond(tmp_path: Path) -> Iterator[Controlled]:
-    with controlled(small(DIAMOND), POLICY, tmp_path, BFD, QUICK) as running:
+    with running_diamond(tmp_path) as running:
         yield running
-
-
-def seen(name: str, **fields: object) -> Callable[[list[Event]], bool]:
-    return lambda events: any(
-        event["event"] == name and fields.items() <= event.items() for event in events
-    )
-
-
-def lost_at(running: Controlled, act: Callable[[], object]) -> list[tuple[int, int]]:
-    """The gaps of a probe from west to east while something is done."""
-    hosts = Hosts(running.network, running.plan)
-    probe = Probe(running.network, hosts, "west", "east")
-    time.sleep(0.2)
-    act()
-    time.sleep(0.2)
-    came = probe.end()
-    hosts.close()
-    assert len(set(came)) == len(came)
-    return holes(came)
-
-
-def repaired(gaps: list[tuple[int, int]], running: Controlled) -> bool:
-    """Whether nothing but one detected failure of s0 cost packets."""
-    [(_, lost)] = gaps
-    return 0 < lost * 1000 / RATE_PPS <= 30 + running.plan.spans[0].delay_us / 1000 + 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
@@ -115,7 +75,7 @@ def test_a_switch_cut_off_from_the_controller_repairs_and_is_waited_for(
     diamond: Controlled,
 ) -> None:
     cut = [diamond.plan.spans[0]]
-    target = _controller_of("west")
+    target = controller_of("west")
 
     def cut_off() -> None:
         subprocess.run(["ovs-vsctl", "set-controller", "west", "tcp:127.0.0.1:1"], check=True)
@@ -148,70 +108,6 @@ def test_a_switch_that_is_made_anew_gets_everything_again(diamond: Controlled) -
     diamond.wait_for(seen("update-done", reason="reversion"))
     # Its two spans may come back one after the other, each with a reversion of its own.
     assert eventually(lambda: _flows("south") == before)
-
-
-def test_strangers_and_nonsense_are_told_and_the_rest_is_healed(diamond: Controlled) -> None:
-    node = diamond.network["controller"]
-    hello = struct.pack("!BBHI", 4, 0, 8, 1)
-    features = struct.pack("!BBHIQIBB2xII", 4, 6, 32, 2, 1, 0, 254, 0, 0, 0)
-    port_description = struct.pack("!BBHIHH4x", 4, 19, 16, 3, 13, 0)
-    broken = struct.pack("!BBHI", 4, 12, 10, 9) + b"\x00\x01"
-    with node.namespace.entered():
-        ends = [socket.create_connection(("127.0.0.1", 6653)) for _ in range(2)]
-    ends[0].sendall(hello + features + port_description)  # says that it is switch 1
-    diamond.wait_for(seen("duplicate-switch", switch="west"))
-    ends[1].sendall(hello + broken)
-    diamond.wait_for(seen("malformed-message"))
-    ends[1].sendall(b"GET / HTTP/1.1\r\n\r\n")
-    for end in ends:
-        end.close()
-    subprocess.run(
-        ["ovs-ofctl", "-O", "OpenFlow13", "mod-port", "north", "s2-eth2", "down"], check=False
-    )
-    diamond.wait_for(seen("port-not-live", switch="north", how="administrative"))
-    diamond.wait_for(seen("update-done", reason="failure"))
-    assert lost_at(diamond, lambda: None) == []
-
-
-def test_a_rule_that_is_refused_is_told_and_the_network_stays_as_it_was(
-    diamond: Controlled,
-) -> None:
-    # A table that is full refuses every further flow.
-    limit = ["--", "--id=@t", "create", "Flow_Table", "flow_limit=1", "overflow_policy=refuse"]
-    subprocess.run(
-        ["ovs-vsctl", *limit, "--", "set", "Bridge", "south", "flow_tables:1=@t"], check=True
-    )
-    cut = [diamond.plan.spans[0]]
-
-    def fail() -> None:
-        cut_silently(cut)
-        diamond.wait_for(seen("update-taken-back", switch="south"))
-
-    assert repaired(lost_at(diamond, fail), diamond)
-    [refused, *_] = [e for e in diamond.events if e["event"] == "switch-error"]
-    assert refused["switch"] == "south"
-    assert "Flow" in refused["refused"]
-    diamond.may_refuse = True
-    mend(cut)
-
-
-def test_what_is_wired_wrongly_is_told(tmp_path: Path) -> None:
-    plan = small(DIAMOND)
-    # The file has the two northern spans the other way round.
-    s0, s1 = plan.spans[0], plan.spans[1]
-    crossed = (
-        s0.model_copy(update={"b": s1.a}),
-        s1.model_copy(update={"a": s0.b}),
-        *plan.spans[2:],
-    )
-    wrong = plan.model_copy(update={"spans": crossed})
-    with controlled(plan, POLICY, tmp_path, BFD, QUICK, told=wrong) as running:
-        for port in (s0.b.number, s1.a.number):
-            running.wait_for(seen("link-miswired", switch="north", port=port))
-        told = [e for e in running.events if e["event"] == "link-miswired"]
-    assert {(e["switch"], e["port"]) for e in told} >= {
-        ("north", s0.b.number), ("north", s1.a.number),
-    }  # fmt: skip
 
 
 def test_one_direction_that_fails_is_a_failure_of_the_span(diamond: Controlled) -> None:
@@ -268,11 +164,6 @@ def _is_still(bridge: str) -> bool:
     before = _flows(bridge)
     time.sleep(1)
     return _flows(bridge) == before
-
-
-def _controller_of(bridge: str) -> str:
-    command = ["ovs-vsctl", "get-controller", bridge]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _flows(bridge: str) -> list[str]:

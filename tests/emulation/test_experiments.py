@@ -181,8 +181,10 @@ faults:
     assert result["topology"]["sites"] == 25
     assert result["topology"]["spans"] == 56
     assert failover["recovered"]
-    # With a loss of carrier only the packets in flight are lost.
-    assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1
+    # With a loss of carrier only the packets in flight are lost, and those of the time that one
+    # ovs-vswitchd (all 25 switches, 112 ports) needs to read its clock so often: about 1 ms. The
+    # probe tells to within one packet.
+    assert failover["plbm_ms"] <= failover["cut_span_delay_ms"] + 1.2 + 1000 / 5000
 
 
 def test_a_controller_may_die_be_slow_and_hang_without_a_packet_lost_but_the_cuts_own(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from controller.changes import changes_between
 from controller.dataplane import DataPlane, Outcome
 from controller.desired import Designer
-from controller.naming import named_rules
+from controller.naming import Naming, named_rules
 from controller.policies import policy_named
-from controller.rules import SwitchRules
+from controller.rules import Flow, FlowKey, Group, SwitchRules
 from controller.update import Step, Steps, steps_between
 from tests.unit.controller_plans import (
     Edge,
@@ -163,3 +163,16 @@ def test_packets_on_their_way_see_nothing_of_an_update_that_does_not_concern_the
             for target in nordic:
                 before = DataPlane(BACKBONE, base).send(source, target)
                 assert DataPlane(BACKBONE, rules).send(source, target) == before
+
+
+def test_rules_that_a_switch_was_given_do_not_change_when_the_next_are_written() -> None:
+    designer, naming = Designer(BACKBONE), Naming(BACKBONE)
+    given: list[tuple[SwitchRules, dict[FlowKey, Flow], dict[int, Group]]] = []
+    held: Held = NOTHING
+    for failed in ("", "quincy-chicago", "", "oslo-lulea"):
+        dead = frozenset({failed} - {""})
+        held = naming.rules(designer.desired(POLICY, dead).rules, held)
+        given += [(rules, dict(rules.flows), dict(rules.groups)) for rules in held.values()]
+    for rules, flows, groups in given:
+        assert rules.flows == flows
+        assert rules.groups == groups

@@ -13,6 +13,7 @@ docs/explanation/n-minus-1.md says how to read it, and --write-page renews the t
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -20,9 +21,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 from guest import GuestError, GuestSettings, provide_kernel, run
+from tests.benchmarks.n_minus_1.failures import failures
+from tests.benchmarks.n_minus_1.interference import MOMENTS
 from tests.benchmarks.n_minus_1.parts import PARTS, TRIALS, Chunk, chunks
+from tests.benchmarks.n_minus_1.study import study_plan
 from tests.benchmarks.n_minus_1.tables import (
     PAGE,
     Trial,
@@ -42,12 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     chosen = chunks(options.only)
     provide_kernel()
+    cores: SimpleQueue[int] = SimpleQueue()
+    for core in itertools.islice(itertools.cycle(sorted(os.sched_getaffinity(0))), options.jobs):
+        cores.put(core)
     with ThreadPoolExecutor(options.jobs) as pool:
-        failed = [
-            said for said in pool.map(partial(_run, options.out, options.seed), chosen) if said
-        ]
-    for said in failed:
-        print(said, file=sys.stderr)
+        said = list(pool.map(partial(_run, options.out, options.seed, cores), chosen))
+    failed = [one for one in said if one]
+    for one in failed:
+        print(one, file=sys.stderr)
     trials = [trial for chunk in chosen for trial in _read(options.out / chunk.name)]
     print(summary(trials), by_span(trials), sep="\n")
     wrong = [trial for trial in trials if broken(trial)]
@@ -81,10 +88,28 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(part for part in PARTS if part in text.split(","))
 
 
-def _run(out: Path, seed: int, chunk: Chunk) -> str | None:
+def _run(out: Path, seed: int, cores: SimpleQueue[int], chunk: Chunk) -> str | None:
     """Run a chunk in a guest of its own. Returns what kept it from its end."""
+    if len(_read(out / chunk.name)) >= _count(chunk):
+        return None
+    core = cores.get()
+    try:
+        return _run_on(core, out, seed, chunk)
+    finally:
+        cores.put(core)
+
+
+def _count(chunk: Chunk) -> int:
+    """How many trials a chunk has."""
+    many = len(list(failures(study_plan(), chunk.part)))
+    return many * len(MOMENTS) if chunk.part == "controller" else many
+
+
+def _run_on(core: int, out: Path, seed: int, chunk: Chunk) -> str | None:
     command = [sys.executable, "-m", "tests.benchmarks.n_minus_1.in_guest", chunk.name]
-    settings = GuestSettings(seed=seed, memory_mb=_MEMORY_MB, cwd=_ROOT, stall_limit_s=600)
+    settings = GuestSettings(
+        seed=seed, memory_mb=_MEMORY_MB, cwd=_ROOT, core=core, stall_limit_s=600
+    )
     try:
         done = run(
             command,

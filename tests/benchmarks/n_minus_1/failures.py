@@ -13,6 +13,8 @@ from tests.unit.controller_plans import one_host_per_switch
 from topologies.plan import NetworkPlan, PlannedSpan
 
 _DOUBLES, _DOUBLES_SEED = 20, 1
+_EVERY = {"spans": 1, "flapping": 5, "controller": 10}
+"""Of how many spans one is taken."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Failure:
 
 
 def failures(plan: NetworkPlan, what: str) -> Iterator[Failure]:
-    """The failures of one kind: spans, conduits, nodes or doubles (a sample of all pairs)."""
-    if what == "spans":
-        for span in plan.spans:
+    """The failures of one part; doubles are a sample, and so are spans with something more."""
+    if what in ("spans", "flapping", "controller"):
+        for span in plan.spans[:: _EVERY[what]]:
             yield Failure(span.id, (span,))
     elif what == "conduits":
         for name in dict.fromkeys(c for span in plan.spans for c in span.conduits):

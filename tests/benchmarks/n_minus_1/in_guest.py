@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.n_minus_1.failures import Failure, failures
+from tests.benchmarks.n_minus_1.failures import failures
 from tests.benchmarks.n_minus_1.interference import (
     FLAPPING_TIMERS,
     MOMENTS,
@@ -24,9 +24,6 @@ from tests.benchmarks.n_minus_1.interference import (
 )
 from tests.benchmarks.n_minus_1.parts import TRIALS, Chunk
 from tests.benchmarks.n_minus_1.study import TIMERS, Result, Study, running_study
-from topologies.plan import NetworkPlan
-
-_SAMPLE = 5  # every fifth span has its controllers killed, and flaps
 
 Trial = tuple[str, Callable[[], Result]]
 
@@ -34,7 +31,7 @@ Trial = tuple[str, Callable[[], Result]]
 def trials(study: Study, chunk: Chunk) -> Iterator[Trial]:
     """The trials of a chunk by their names."""
     silent, bfd_ms = chunk.silent, chunk.bfd_ms
-    for failure in _failures(study.plan, chunk.part):
+    for failure in failures(study.plan, chunk.part):
         once = partial(study.trial, chunk.part, failure, silent, bfd_ms)
         if chunk.part == "flapping":
             yield failure.name, partial(once, Flapping(failure, silent))
@@ -43,12 +40,6 @@ def trials(study: Study, chunk: Chunk) -> Iterator[Trial]:
                 yield f"{failure.name}, {moment}", partial(once, ControllerKilled(moment))
         else:
             yield failure.name, once
-
-
-def _failures(plan: NetworkPlan, part: str) -> list[Failure]:
-    if part in ("flapping", "controller"):
-        return list(failures(plan, "spans"))[::_SAMPLE]
-    return list(failures(plan, part))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

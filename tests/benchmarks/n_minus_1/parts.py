@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-PARTS = ("spans", "conduits", "nodes", "doubles", "flapping", "controller")
+PARTS = ("spans", "conduits", "controller", "flapping", "nodes", "doubles")
 TRIALS = "trials.jsonl"
 # Carrier loss is noticed without BFD, and 1 ms is tried where a promise is given for it.
 _WITH_1_MS = ("spans", "conduits", "nodes")

@@ -35,8 +35,6 @@ SCALE = 1000  # all pairs at 10,000 packets/s take more than a span has at 1:10,
 # BFD of the spans that do not fail, and of all between trials: most of what a network costs.
 CALM = BfdTimers(100, MULTIPLIER)
 _CALM_S = CALM.interval_ms / 1000
-# A BFD session that has come up keeps the slow pace of its beginning for up to 1 s.
-_PACE_S = 1.2
 _BEFORE_S, _AFTER_LIMIT_S = 0.02, 0.02
 _BFD_DEADLINE_S = 10.0
 # A node's failure hits more; probed all at once they would fill the spans.
@@ -78,14 +76,18 @@ class Result:
         return not (lost or self.over_limit or self.unhealed or self.doubled)
 
 
+def study_plan() -> NetworkPlan:
+    """The network that it is about."""
+    return make_plan(load_topology("ai-backbone"), scale=SCALE)
+
+
 @contextmanager
 def running_study(folder: Path, timers: Mapping[str, float] = TIMERS) -> Iterator[Study]:
     """ai-backbone with its controller, ready for trials."""
-    plan = make_plan(load_topology("ai-backbone"), scale=SCALE)
+    plan = study_plan()
     options = [word for name, value in timers.items() for word in (f"--{name}", str(value))]
     options += ["--inspect-port", str(INSPECT_PORT)]
     with controlled(plan, POLICY, folder, CALM, tuple(options)) as running:
-        time.sleep(_PACE_S)
         yield Study(running)
 
 
