@@ -105,12 +105,12 @@ def others_things() -> Iterator[subprocess.Popen[str]]:
 
 
 def _their_host(number: int, undo: ExitStack) -> Namespace:
+    with fresh_namespace() as namespace:
+        undo.callback(namespace.close)
     _run(f"ip link add their-{number} type veth peer name inside-{number}")
     undo.callback(_run, f"ip link delete their-{number}")
     _run(f"ip link set their-{number} up")
     _run(f"ovs-vsctl add-port their-bridge their-{number}")
-    with fresh_namespace() as namespace:
-        undo.callback(namespace.close)
     _run(f"ip link set inside-{number} netns /proc/self/fd/{namespace.descriptor}", namespace)
     with namespace.entered():
         _run(f"ip address add 192.0.2.{number}/24 dev inside-{number}")

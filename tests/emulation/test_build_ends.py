@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,10 +17,14 @@ import pytest
 from tests.emulation.built_networks import eventually, two_sites
 from tests.emulation.machine_state import machine_state, others_things
 from topologies.build import BuildError, build_network
+from topologies.builder.claim import Claim
+from topologies.builder.daemon import daemon_pid
 from topologies.builder.guard import Guard
 from topologies.builder.leftovers import leftovers, sweep
 from topologies.builder.netlink import RouteSocket
 from topologies.builder.ovsdb import Database
+from topologies.load import load_topology
+from topologies.plan import NetworkPlan, make_plan
 
 # What is being done when something happens: how the first request of a batch, or the first
 # operation of a transaction, begins.
@@ -79,12 +84,14 @@ def at_stage(stage: str, act: Callable[[], object], *, first: bool = False) -> A
     return patch
 
 
-def builder_process(stage: str, act: Callable[[Guard], object]) -> int:
+def builder_process(
+    stage: str, act: Callable[[Guard], object], plan: NetworkPlan | None = None
+) -> int:
     """A process that builds, stands and takes down; its status. `act` happens at the stage."""
     child = os.fork()
     if not child:
         try:
-            _build_and_act(stage, act)
+            _build_and_act(stage, act, plan or two_sites())
         except BaseException as error:  # noqa: BLE001 - the child of a fork must not go on
             traceback.print_exc()
             os._exit(130 if isinstance(error, KeyboardInterrupt) else 1)
@@ -93,25 +100,34 @@ def builder_process(stage: str, act: Callable[[Guard], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _build_and_act(stage: str, act: Callable[[Guard], object]) -> None:
+def _build_and_act(stage: str, act: Callable[[Guard], object], plan: NetworkPlan) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     guards: list[Guard] = []
     original = Guard.__init__
-    pytest.MonkeyPatch().setattr(
-        Guard, "__init__", lambda self, claim: (guards.append(self), original(self, claim))[1]
-    )
+
+    def remembered(self: Guard, claim: Claim) -> None:
+        guards.append(self)
+        original(self, claim)
+
+    pytest.MonkeyPatch().setattr(Guard, "__init__", remembered)
     at_stage(stage, lambda: act(guards[0]))
-    with build_network(two_sites()) as network:
-        network.get("west-host1").popen(["sleep", "1000"])
-        network.get("east").popen(["sleep", "1000"])
-        network.get("east-host1").cmd("sleep 1000 &")
+    with build_network(plan) as network:
+        first, *_, last = network.hosts
+        for node in (first, network.switches[0]):
+            node.popen(["sleep", "1000"])
+        last.cmd("sleep 1000 &")
         if stage == "standing":
             act(guards[0])
             time.sleep(1)
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("stage", "end"),
+    [
+        *product(STAGES, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]),
+        *product(["queues", "standing", "bridges removed"], [signal.SIGHUP]),
+    ],
+)
 def test_nothing_stays_when_a_signal_ends_the_builder(stage: str, end: signal.Signals) -> None:
     status = builder_process(stage, lambda _guard: os.kill(os.getpid(), end))
     assert status == (130 if end == signal.SIGINT else -end)
@@ -162,9 +178,12 @@ def test_the_builder_needs_no_guard_to_end_well(stage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [BuildError("refused"), MemoryError(), OSError(12, "Cannot allocate memory")]
+    ("stage", "error"),
+    [
+        *product(BUILDING, [BuildError("refused")]),
+        *product(["links", "bridges"], [MemoryError(), OSError(12, "Cannot allocate memory")]),
+    ],
 )
-@pytest.mark.parametrize("stage", BUILDING)
 def test_failure_at_any_stage_is_undone(stage: str, error: Exception) -> None:
     def fail() -> None:
         raise error
@@ -199,6 +218,16 @@ def test_what_nobody_could_undo_is_told_and_swept_later() -> None:
     patch.undo()
     [found] = sweep()
     assert "s1-eth2" in found.devices
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_many_bridges_go_beside_others(killed: bool) -> None:
+    daemon = daemon_pid()
+    plan = make_plan(load_topology("ring:40"), scale=10_000)
+    end = signal.SIGKILL if killed else signal.SIGCHLD  # which does nothing
+    status = builder_process("standing", lambda _guard: os.kill(os.getpid(), end), plan)
+    assert status == (-signal.SIGKILL if killed else 0)
+    assert daemon_pid() == daemon
 
 
 def test_names_that_are_taken_are_refused_before_anything_is_made() -> None:
