@@ -10,6 +10,8 @@ import subprocess
 from pathlib import Path
 
 from experiments.diagnosis import REAL, Check
+from topologies.builder.errors import BuildError
+from topologies.builder.leftovers import leftovers
 
 _MODULES = {
     "openvswitch": "forwards the packets",
@@ -21,7 +23,12 @@ _DATABASE = Path("/run/openvswitch/db.sock")
 
 def real_clock_checks() -> list[Check]:
     """What the host's own kernel must offer for real time."""
-    return [_root(), *(_module(name, why) for name, why in _MODULES.items()), _service()]
+    return [
+        _root(),
+        *(_module(name, why) for name, why in _MODULES.items()),
+        _service(),
+        *_leftovers(),
+    ]
 
 
 def module_source(name: str, loaded: str, builtin: str) -> str | None:
@@ -88,6 +95,25 @@ def _service() -> Check:
         "sudo systemctl start openvswitch-switch",
         (REAL,),
     )
+
+
+def _leftovers() -> list[Check]:
+    """What killed runs have left; only root can see that, and only while Open vSwitch runs."""
+    try:
+        found = leftovers()
+    except (BuildError, OSError):
+        return []
+    return [
+        Check(
+            "real time",
+            "networks left behind",
+            not found,
+            "; ".join(map(str, found)) or "none",
+            "of runs that were killed together with their guards",
+            "./fibercut clean (the next run does it, too)",
+            (),
+        )
+    ]
 
 
 def _text(path: Path) -> str:

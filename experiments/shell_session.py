@@ -12,7 +12,7 @@ from experiments.control import ControllerProcess
 from experiments.network import built_network, wait_for_bfd
 from experiments.scenario import Bfd, Healing
 from experiments.trial_job import TrialFailed
-from topologies.build import NetworkCLI
+from topologies.build import BuildError, NetworkCLI
 from topologies.plan import NetworkPlan
 from topologies.spec import Strict
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             wait_for_bfd(job.plan, job.policy)
             print(f"The controller runs (policy {job.policy}). Try: net, links, help, exit")
             NetworkCLI(net)
-    except TrialFailed as failure:
+    except (TrialFailed, BuildError) as failure:
         print(f"fibercut: {failure}", file=sys.stderr)
         return 1
     return 0

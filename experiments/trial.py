@@ -24,6 +24,7 @@ from experiments.programs import programs
 from experiments.run_folder import write_json
 from experiments.scenario import Clock
 from experiments.trial_job import Interrupted, Job, TrialFailed, TrialResult
+from topologies.build import BuildError
 from traffic.clock import NS_PER_S, now_ns
 
 # Programs get this long to start before the first packet is due. Starting takes no virtual
@@ -68,7 +69,7 @@ class _Trial:
                 self._measure(stack)
         except Interrupted:
             status, reason = "interrupted", "ended before its time; what was measured is kept"
-        except (TrialFailed, FaultError, ProcessFailed) as error:
+        except (TrialFailed, FaultError, ProcessFailed, BuildError) as error:
             status, reason = "failed", str(error)
         except Exception as error:  # noqa: BLE001 - the trial's last words must reach the user
             log = self._out / "logs" / "trial-error.txt"

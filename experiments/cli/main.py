@@ -27,6 +27,10 @@ COMMANDS = {
     ),
     "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),
     "doctor": ("experiments.cli.doctor:doctor", "What is there, what is missing, how to mend it."),
+    "clean": (
+        "experiments.cli.clean:clean",
+        "Remove what killed runs have left on this machine (clock real).",
+    ),
     "test": ("experiments.cli.testing:test", "Check the code and run all tests."),
 }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,9 @@ from tests.emulation.built_networks import (
     lines,
     two_sites,
 )
-from topologies.build import BfdTimers, LinkStatusError, NetworkCLI, build_network
+from topologies.build import BfdTimers, build_network
+from topologies.builder.daemon import daemon_pid
+from topologies.builder.processes import end_process
 from topologies.load import load_topology
 from topologies.plan import GATEWAY_MAC, HOST_MTU, SPAN_MTU, make_plan
 
@@ -100,49 +102,6 @@ def test_shells_start_only_when_used() -> None:
         assert Path(f"/proc/{east.pid}/ns/net").stat().st_ino == east.namespace.inode
 
 
-def test_mininets_own_tests_and_command_line_work(tmp_path: Path) -> None:
-    plan = two_sites()
-    script = tmp_path / "commands"
-    script.write_text(
-        "west-host1 ping -c1 east-host1\nlink west nowhere down\nlink west east down\n"
-    )
-    told = io.StringIO()
-    silent, kept_open = os.pipe()
-    with build_network(plan) as network, os.fdopen(silent) as stdin:
-        connect(plan)
-        assert network.pingAll() == 0.0
-        shell = NetworkCLI(network, stdin=stdin, stdout=told, script=str(script))
-        assert "no node 'nowhere'" in told.getvalue()
-        assert shell.parseline("west-host1 ping east-host1")[0] == "west-host1"
-        assert network.pingAll() == 100.0
-    os.close(kept_open)
-
-
-def test_link_goes_down_and_up_again_with_all_that_was_set() -> None:
-    plan = two_sites()
-    with build_network(plan) as network:
-        connect(plan)
-        for ends in (("west", "east"), ("west-host1", "west")):
-            network.configLinkStatus(*ends, "down")
-            assert network.pingAll() == 100.0
-            network.configLinkStatus(*ends, "up")
-            # Open vSwitch hears of it a moment later.
-            assert eventually(lambda: network.pingAll(timeout="1") == 0.0)
-
-
-@pytest.mark.parametrize(
-    ("ends", "status", "message"),
-    [
-        (("west", "nowhere"), "down", "no node 'nowhere'"),
-        (("west-host1", "east-host1"), "down", "no link joins"),
-        (("west", "east"), "broken", "not 'broken'"),
-    ],
-)
-def test_impossible_link_change_raises(ends: tuple[str, str], status: str, message: str) -> None:
-    with build_network(two_sites()) as network, pytest.raises(LinkStatusError, match=message):
-        network.configLinkStatus(*ends, status)
-
-
 def test_switch_stops_and_starts_again() -> None:
     plan = two_sites()
     with build_network(plan) as network:
@@ -152,6 +111,59 @@ def test_switch_stops_and_starts_again() -> None:
         west.start(network.controllers)
         connect(plan)
         assert network.pingAll() == 0.0
+
+
+def test_planned_things_can_be_deleted() -> None:
+    plan = two_sites()
+    with build_network(plan) as network:
+        [span] = network.linksBetween(network["west"], network["east"])
+        network.delLink(span)
+        host = network["east-host1"]
+        sleeper = host.popen(["sleep", "1000"])
+        network.delHost(host)
+        assert sleeper.wait() != 0
+        assert lines("ovs-vsctl", "list-ports", "west") == ["s1-eth1"]
+        assert lines("ovs-vsctl", "list-ports", "east") == []
+        assert not {"s1-eth2", "s2-eth1", "s2-eth2"} & set(left_over()["interfaces"])
+        network.delSwitch(network["east"])
+        assert lines("ovs-vsctl", "list-br") == ["west"]
+
+
+def test_added_switch_and_link_end_with_the_network() -> None:
+    before = left_over()
+    with build_network(two_sites()) as network:
+        switch = network.addSwitch("s99", failMode="standalone")
+        network.addLink(switch, "west")
+        switch.start([])
+        assert "s99" in lines("ovs-vsctl", "list-br")
+        network["west"].stop(deleteIntfs=False)
+        network["west"].start(network.controllers)
+        assert "west-eth3" in lines("ovs-vsctl", "list-ports", "west")
+    assert left_over() == before
+
+
+def test_a_daemon_that_was_ended_with_many_bridges_runs_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = left_over()
+    plan = make_plan(load_topology("ring:40"), scale=10_000)
+    first = daemon_pid()
+    builder = os.fork()
+    if not builder:
+
+        def kill_both(pid: int) -> None:
+            end_process(pid)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with build_network(plan):
+                # The guard was forked before and does not do the same.
+                monkeypatch.setattr("topologies.builder.daemon.end_process", kill_both)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(builder, 0)[1]) == -signal.SIGKILL
+    assert eventually(lambda: left_over() == before)
+    assert daemon_pid() != first
 
 
 def test_attmpls_is_built() -> None:

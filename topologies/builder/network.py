@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +13,7 @@ from mininet.log import output
 from mininet.net import Mininet
 from mininet.node import Node
 
+from topologies.builder.added import AddedSwitch, forget_added, set_added
 from topologies.builder.claim import Owner
 from topologies.builder.devices import (
     HOST_DEVICE,
@@ -26,15 +27,14 @@ from topologies.builder.iperf import IperfTest
 from topologies.builder.namespaces import Namespace
 from topologies.builder.netlink import RouteSocket
 from topologies.builder.nodes import (
-    AddedSwitch,
     BuiltController,
     BuiltHost,
     BuiltLink,
     BuiltSwitch,
     Interface,
     LazyNode,
-    set_added,
 )
+from topologies.builder.output import lines_of
 from topologies.builder.parameters import check_link, check_node
 from topologies.builder.processes import end_processes, namespaces_of
 from topologies.builder.requests import is_up, set_group, set_up
@@ -96,7 +96,8 @@ class Network(Mininet):
         added = [node for node in self.values() if not isinstance(node, LazyNode)]
         if not added:
             return
-        end_processes(str(self._owner), namespaces_of([node.pid for node in added if node.shell]))
+        namespaces = frozenset[int]().union(*map(self._namespaces_of, added))
+        end_processes(str(self._owner), namespaces)
         with ExitStack() as steps:
             for node in added:
                 steps.callback(node.terminate)
@@ -135,7 +136,13 @@ class Network(Mininet):
         """
         ends = [self._known(node) for node in (node1, node2)]
         chosen = check_link(cls or self.link, params)
-        link = super().addLink(*ends, port1=port1, port2=port2, cls=cls, **chosen)
+        before = {end: set(end.intfs.values()) for end in ends}
+        try:
+            link = super().addLink(*ends, port1=port1, port2=port2, cls=cls, **chosen)
+        except Exception:
+            for end, devices in before.items():
+                forget_added(end, devices)
+            raise
         for end in (link.intf1, link.intf2):
             if end.node in self.switches:
                 self._take(end)
@@ -156,8 +163,7 @@ class Network(Mininet):
         """Delete a node with its links, and end its processes."""
         for link in [link for link in self.links if node in (link.intf1.node, link.intf2.node)]:
             self.delLink(link)
-        if isinstance(node, BuiltHost):
-            end_processes("", namespaces_of([node.pid]))
+        end_processes("", self._namespaces_of(node))
         super().delNode(node, nodes)
 
     def iperf(
@@ -180,6 +186,12 @@ class Network(Mininet):
         results = [udpBw, *results] if l4Type == "UDP" else results
         output(f"*** Results: {results}\n")
         return results
+
+    def monitor(
+        self, hosts: Sequence[Node] | None = None, timeoutms: int = -1
+    ) -> Iterator[tuple[Node | None, str | None]]:
+        """As Mininet's: the lines that hosts' commands print, as they come."""
+        return lines_of(self.hosts if hosts is None else hosts, timeoutms)
 
     def configLinkStatus(self, src: str, dst: str, status: str) -> None:  # noqa: N802
         """Bring all links between two nodes up or down, at both ends, and see that they are.
@@ -227,6 +239,13 @@ class Network(Mininet):
         if isinstance(end.node, BuiltSwitch):
             end.node.attach(end)
 
+    @staticmethod
+    def _namespaces_of(node: Node) -> frozenset[int]:
+        """The network namespace of a node (inode), if it has one of its own."""
+        if isinstance(node, LazyNode):
+            return frozenset({node.namespace.inode} if node.namespace else ())
+        return namespaces_of([node.pid] if node.shell else [])
+
     def _check_new(self, name: str) -> None:
         if name in self.nameToNode:
             raise BuildError(f"there is a node {name!r} in this network already")
@@ -266,6 +285,12 @@ class NetworkCLI(CLI):
     """
 
     identchars = CLI.identchars + "-"
+
+    def do_source(self, line: str) -> None:
+        """Read commands from a file, which may name others; Mininet's own forgets the first."""
+        outer = self.inputFile
+        super().do_source(line)
+        self.inputFile: Any = outer
 
     def onecmd(self, line: str) -> bool:
         """Do one command; True ends the session."""

@@ -7,8 +7,8 @@ shell starts when it is first used.
 
 from __future__ import annotations
 
-import json
 import os
+import select
 import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +22,6 @@ from topologies.builder.namespaces import Namespace
 from topologies.builder.parameters import refuse_unknown
 from topologies.builder.processes import MARK
 from topologies.builder.requests import LOOPBACK_INDEX
-from topologies.builder.switches import OWNER_KEY
 from topologies.plan import CONTROLLER_PORT
 
 _CONFIGURABLE = frozenset({"mac", "ip", "ifconfig", "up"})
@@ -141,6 +140,34 @@ class LazyNode(Node):
         options.setdefault("start_new_session", True)
         return self._popen([*prefix, *command], **options)
 
+    def read(self, size: int = 1024) -> str:
+        """What the shell said; what was read before comes without waiting for more.
+
+        Mininet's own waits, so that a line too many hangs its `monitor` and `waitOutput`.
+        """
+        if self.readbuf and not self._has_said_more(0):
+            size = min(size, len(self.readbuf))
+        return str(super().read(size))
+
+    def readline(self) -> str | None:
+        """The next line without its end, or None if there is no whole one yet."""
+        self.readbuf: str = self.read()
+        line, newline, rest = self.readbuf.partition("\n")
+        if not newline:
+            return None
+        self.readbuf = rest
+        return line
+
+    def waitReadable(self, timeoutms: float | None = None) -> Any:  # noqa: N802
+        """Wait until `read` has something to give; true if it has."""
+        return bool(self.readbuf) or self._has_said_more(timeoutms)
+
+    def _has_said_more(self, timeoutms: float | None) -> bool:
+        # Mininet's poll object is also content with room to write, which there always is.
+        waiting = select.poll()
+        waiting.register(self.stdout, select.POLLIN)
+        return bool(waiting.poll(timeoutms))
+
     def deleteIntfs(self, checkName: bool = True) -> None:  # noqa: N802, N803
         """Delete the node's devices, and so their links."""
         for interface in self.intfList():
@@ -221,6 +248,7 @@ class BuiltSwitch(LazyNode, OVSSwitch):
             "--", "set", "Interface", device.name, f"ofport_request={self.ports[device]}",
         )  # fmt: skip
         device.ifconfig("up")
+        self.TCReapply(device)  # Open vSwitch takes the queueing of a new port away
 
     def detach(self, intf: Intf | str) -> None:
         """Take a port away again. Raises BuildError when Open vSwitch refuses."""
@@ -235,29 +263,6 @@ class BuiltSwitch(LazyNode, OVSSwitch):
         """Run ovs-ofctl on this bridge, in the OpenFlow version that it speaks."""
         output: str = self.cmd("ovs-ofctl", "-O", "OpenFlow13", args[0], self, *args[1:])
         return output
-
-
-class AddedSwitch(OVSSwitch):
-    """A switch that was added to a built network; its bridge has the network's owner."""
-
-    def __init__(self, name: str, owner: str, **params: Any) -> None:
-        self._owner = owner
-        super().__init__(name, **params)
-
-    def bridgeOpts(self) -> str:  # noqa: N802
-        """Mininet's words for ovs-vsctl, and the owner."""
-        return f"{super().bridgeOpts()} external_ids:{OWNER_KEY}='\"{self._owner}\"'"
-
-
-def set_added(interface: Intf, *, up: bool) -> None:
-    """Bring a device of Mininet's own up or down. Raises BuildError if it does not get there."""
-    status = "up" if up else "down"
-    _, said, failed = interface.node.pexec("ip", "link", "set", "dev", interface.name, status)
-    if failed:
-        raise BuildError(said.strip())
-    told, _, _ = interface.node.pexec("ip", "-json", "link", "show", "dev", interface.name)
-    if ("UP" in json.loads(told)[0]["flags"]) != up:
-        raise BuildError(f"it did not go {status}")
 
 
 def _already_there(*_args: Any) -> None:
