@@ -1,4 +1,4 @@
-"""All-reduce over loopback: right sums, one last step for all, and peers that misbehave."""
+"""Training loops over loopback: right sums, one last step for all, and peers that misbehave."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from tests.unit.traffic_processes import end, free_port, start
-from traffic.describe import AllReduceRank
+from traffic.describe import TrainingRank
 from traffic.logs import Step, read_steps
 
 
-def ring(tmp_path: Path, ranks: int, **options: Any) -> list[AllReduceRank]:
+def ring(tmp_path: Path, ranks: int, **options: Any) -> list[TrainingRank]:
     peers = tuple(f"127.0.0.1:{free_port()}" for _ in range(ranks))
     given: dict[str, Any] = {"bytes": 40_000, "connect_timeout_s": 20.0, **options}
     return [
-        AllReduceRank(out=str(tmp_path / f"{rank}.jsonl"), rank=rank, peers=peers, **given)
+        TrainingRank(out=str(tmp_path / f"{rank}.jsonl"), rank=rank, peers=peers, **given)
         for rank in range(ranks)
     ]
 
 
-def steps_of(rank: AllReduceRank) -> list[Step]:
+def steps_of(rank: TrainingRank) -> list[Step]:
     return read_steps(Path(rank.out))
 
 
@@ -54,13 +54,13 @@ def test_a_chunk_larger_than_the_socket_buffers_does_not_deadlock(tmp_path: Path
 
 def test_ranks_agree_on_the_last_step_when_only_rank_0_knows_the_end(tmp_path: Path) -> None:
     leader, *others = ring(tmp_path, 3)
-    leader = AllReduceRank(out=leader.out, rank=0, peers=leader.peers, bytes=leader.bytes, steps=5)
+    leader = TrainingRank(out=leader.out, rank=0, peers=leader.peers, bytes=leader.bytes, steps=5)
     for running in [start(rank) for rank in (leader, *others)]:
         end(running)
     assert [len(steps_of(rank)) for rank in (leader, *others)] == [5, 5, 5]
 
 
-def wait_for_steps(rank: AllReduceRank, running: subprocess.Popen[str]) -> None:
+def wait_for_steps(rank: TrainingRank, running: subprocess.Popen[str]) -> None:
     while not Path(rank.out).exists() or not steps_of(rank):
         assert running.poll() is None
 
@@ -115,7 +115,7 @@ def test_rubbish_in_place_of_the_previous_rank_is_refused(tmp_path: Path) -> Non
 
 def test_ranks_with_different_sizes_say_so(tmp_path: Path) -> None:
     first, second = ring(tmp_path, 2, steps=1)
-    second = AllReduceRank(out=second.out, rank=1, peers=second.peers, bytes=80_000, steps=1)
+    second = TrainingRank(out=second.out, rank=1, peers=second.peers, bytes=80_000, steps=1)
     running = [start(first), start(second)]
     said = [one.communicate(timeout=30)[1] for one in running]
     assert [one.returncode for one in running] == [1, 1]
