@@ -182,7 +182,7 @@ class Rank:
         return schedule_s(
             programs,
             lambda _from, _to, size: wire_bytes(size, args.connections) * 8 / bits_per_s,
-            lambda _from, _to: args.delay_ms / 1000,
+            lambda _from, _to, _size: args.delay_ms / 1000,
         )
 
     def record(self, status: str, reason: str | None) -> dict[str, object]:

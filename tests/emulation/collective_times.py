@@ -40,7 +40,7 @@ class Case:
         return schedule_s(
             [algorithm(shape, rank) for rank in range(self.ranks)],
             lambda _a, _b, size: wire_bytes(size, self.connections) * 8 / self.rate_mbps / 1e6,
-            lambda _a, _b: self.delay_ms / 1000,
+            lambda _a, _b, _size: self.delay_ms / 1000,
         )
 
 

@@ -206,7 +206,7 @@ def model_s(shape: Shape, name: str, algorithm: str) -> float:
     return schedule_s(
         programs(shape, COLLECTIVES[name].algorithms[algorithm]),
         lambda _a, _b, size: size * 8 / RATE_BPS,
-        lambda _a, _b: DELAY_S,
+        lambda _a, _b, _size: DELAY_S,
     )
 
 

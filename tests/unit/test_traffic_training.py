@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.traffic_processes import end, free_port, start
+from tests.unit.traffic_processes import end, free_port, start, wait_for_file
 from traffic.describe import TrainingRank
 from traffic.logs import Step, read_steps
 
@@ -43,6 +43,47 @@ def test_all_ranks_make_the_same_steps_with_the_right_sum(tmp_path: Path, ranks:
     moved = [(sum(s.sent_bytes for s in steps_of(r)), sum(s.received_bytes for s in steps_of(r)))
              for r in processes]  # fmt: skip
     assert sum(sent for sent, _ in moved) == sum(received for _, received in moved)
+
+
+@pytest.mark.parametrize(
+    ("options", "compute_ms"),
+    [
+        ({"buckets": 5}, 3.0),
+        ({"buckets": 3, "algorithm": "double-tree", "connections": 3}, 0.0),
+        ({"loop": "diloco", "inner_steps": 4}, 1.0),
+        ({"loop": "streaming-diloco", "inner_steps": 4, "fragments": 2, "overlap_steps": 1}, 1.0),
+        ({"loop": "pipeline", "microbatches": 5}, 4.0),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_each_loop_ends_at_the_same_step_everywhere_with_right_numbers(
+    tmp_path: Path, options: dict[str, Any], compute_ms: float
+) -> None:
+    processes = ring(
+        tmp_path, 3, steps=6, verify=True, compute_ms=compute_ms, compute_jitter=0.3, **options
+    )
+    for running in [start(rank) for rank in processes]:
+        end(running)
+    logs = [steps_of(rank) for rank in processes]
+    assert len({len(log) for log in logs}) == 1
+    assert len(logs[0]) >= 6
+    assert {step.wrong for log in logs for step in log} == {0}
+    sent, received = (
+        sum(getattr(step, field) for log in logs for step in log)
+        for field in ("sent_bytes", "received_bytes")
+    )
+    assert sent == received > 0
+    for step in (step for log in logs for step in log):
+        assert step.end_ns is not None
+        assert step.exposed_ns == step.end_ns - step.start_ns - step.compute_ns
+        assert step.exposed_ns >= 0
+
+
+def test_diloco_sends_in_the_last_inner_step_only(tmp_path: Path) -> None:
+    processes = ring(tmp_path, 2, steps=8, loop="diloco", inner_steps=4, compute_ms=0.5)
+    for running in [start(rank) for rank in processes]:
+        end(running)
+    assert [step.bytes for step in steps_of(processes[1])] == [0, 0, 0, 40_000] * 2
 
 
 def test_a_chunk_larger_than_the_socket_buffers_does_not_deadlock(tmp_path: Path) -> None:
@@ -93,24 +134,36 @@ def test_a_signal_ends_a_rank_with_its_step_unfinished(tmp_path: Path) -> None:
 
 
 def test_a_peer_that_never_answers_is_a_counted_failure(tmp_path: Path) -> None:
-    rank = ring(tmp_path, 2, connect_timeout_s=0.3)[0]
-    said = end(start(rank), status=1)
-    assert "the next rank at 127.0.0.1" in said
-    assert [(step.step, step.status) for step in steps_of(rank)] == [(0, "unfinished")]
+    for number, reason in ((0, "did not connect: rank 1"), (1, "rank 0 at 127.0.0.1")):
+        rank = ring(tmp_path, 2, connect_timeout_s=0.3)[number]
+        assert reason in end(start(rank), status=1)
+        assert [(step.step, step.status) for step in steps_of(rank)] == [(0, "unfinished")]
 
 
-def test_rubbish_in_place_of_the_previous_rank_is_refused(tmp_path: Path) -> None:
-    rank = ring(tmp_path, 2, connect_timeout_s=1.5)[0]
-    host, port = rank.peers[1].split(":")
-    with socket.create_server((host, int(port))) as next_rank:
-        running = start(rank)
-        next_rank.settimeout(20)
-        accepted, _ = next_rank.accept()
-        own = rank.peers[0].split(":")
-        with accepted, socket.create_connection((own[0], int(own[1]))) as stranger:
-            stranger.sendall(b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n")
-            said = end(running, status=1)
-    assert "the previous rank (1) did not connect" in said
+def test_rubbish_in_place_of_a_rank_is_refused(tmp_path: Path) -> None:
+    first, second = ring(tmp_path, 2, connect_timeout_s=1.5)
+    running = start(first)
+    wait_for_file(Path(first.out), running)
+    with connected(first.peers[0]) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n")
+        assert "did not connect: rank 1" in end(running, status=1)
+    with socket.create_server(("127.0.0.1", int(second.peers[0].split(":")[1]))) as server:
+        running = start(second)
+        server.settimeout(20)
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            assert "what answers there is not this rank" in end(running, status=1)
+
+
+def connected(address: str) -> socket.socket:
+    """A connection to a rank that may still be about to listen."""
+    host, port = address.split(":")
+    while True:
+        try:
+            return socket.create_connection((host, int(port)), timeout=20)
+        except ConnectionRefusedError:
+            continue
 
 
 def test_ranks_with_different_sizes_say_so(tmp_path: Path) -> None:

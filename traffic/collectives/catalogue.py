@@ -59,7 +59,7 @@ class Collective:
         return self.bus_rounds * ((ranks - 1) / ranks if self.per_rank_share else 1.0)
 
 
-def _all_reduce(shape: Shape, rank: int) -> Layout:
+def _all_reduce(shape: Shape, _rank: int) -> Layout:
     whole = (0, shape.elements)
     return Layout(shape.elements, [(whole, 0)], [(whole, SUM, 0)])
 

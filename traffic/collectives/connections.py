@@ -18,7 +18,7 @@ Address = tuple[str, int]
 Connections = dict[tuple[int, int], socket.socket]
 """By peer and by number among the connections of the pair."""
 
-_HELLO = struct.Struct("<IIIIQ")
+HELLO = struct.Struct("<IIIIQ")
 _MAGIC = 0x46434332  # "FCC2"
 _RETRY_NS = 20 * NS_PER_MS
 _ATTEMPT_S = 1.0
@@ -48,7 +48,7 @@ class Opening:
 
     def hello(self, rank: int, number: int) -> bytes:
         """What a rank says first on one of its connections."""
-        return _HELLO.pack(_MAGIC, rank, len(self.peers), number, self.purpose)
+        return HELLO.pack(_MAGIC, rank, len(self.peers), number, self.purpose)
 
 
 def open_connections(opening: Opening, partners: Iterable[int]) -> Connections:
@@ -155,9 +155,9 @@ def _heard(
     """The other's hello, or less if it says less; strangers get one attempt's time."""
     said = b""
     sock.settimeout(_ATTEMPT_S)
-    while len(said) < _HELLO.size and not stop.requested:
+    while len(said) < HELLO.size and not stop.requested:
         try:
-            more = sock.recv(_HELLO.size - len(said))
+            more = sock.recv(HELLO.size - len(said))
         except TimeoutError:
             if until_deadline and now_ns() < deadline_ns:
                 continue
@@ -173,9 +173,9 @@ def _heard(
 
 def _identify(opening: Opening, said: bytes) -> tuple[int, int] | None:
     """Peer and number, or None for a stranger. Raises Unfinished for a rank of another run."""
-    if len(said) < _HELLO.size:
+    if len(said) < HELLO.size:
         return None
-    magic, rank, ranks, number, purpose = _HELLO.unpack(said)
+    magic, rank, ranks, number, purpose = HELLO.unpack(said)
     if magic != _MAGIC:
         return None
     if (ranks, purpose) != (len(opening.peers), opening.purpose):

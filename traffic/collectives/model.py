@@ -27,8 +27,8 @@ Program = Sequence[Sequence[Message]]
 """One rank's rounds."""
 OccupiedS = Callable[[int, int, int], float]
 """Seconds for which a message of so many bytes, from one rank to another, fills the line."""
-DelayS = Callable[[int, int], float]
-"""Seconds from one rank to another."""
+DelayS = Callable[[int, int, int], float]
+"""Seconds from a message's last bit on the sender's line to its last bit at the receiver."""
 
 
 def wire_bytes(payload_bytes: int, connections: int = 1) -> int:
@@ -93,7 +93,7 @@ class _Run:
         size = message.elements * ELEMENT_BYTES
         left_s = max(now_s, self.free_s[rank]) + self.occupied_s(rank, message.peer, size)
         self.free_s[rank] = left_s
-        arrived_s = left_s + self.delay_s(rank, message.peer)
+        arrived_s = left_s + self.delay_s(rank, message.peer, size)
         receive = self.expected[rank, message.peer, message.channel].popleft()
         heapq.heappush(self.arrivals, (arrived_s, next(self.order), message.peer, receive))
         self.done(rank, number, now_s)
