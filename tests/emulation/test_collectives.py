@@ -44,11 +44,11 @@ def hosts() -> Iterator[list[str]]:
     "case",
     [
         Case("all-reduce", "ring", 2, 10_000),
-        Case("all-reduce", "ring", 3, 999_996),
+        Case("all-reduce", "ring", 3, 300_000),
         Case("all-reduce", "ring", 8, 80_000),
         Case("all-reduce", "halving-doubling", 8, 320_000),
         Case("all-reduce", "halving-doubling", 6, 96_000),
-        Case("all-reduce", "double-tree", 4, 1_000_000),
+        Case("all-reduce", "double-tree", 4, 400_000),
         Case("all-reduce", "double-tree", 7, 280_000),
         Case("all-reduce", "hierarchical", 5, 200_000, groups=((0, 1, 2), (3, 4))),
         Case("all-reduce", "ring", 4, 400_000, connections=4),
@@ -94,9 +94,9 @@ def ring_s(size: int, ranks: int) -> float:
 
 
 def test_buckets_hide_in_the_backward_pass_what_fits(tmp_path: Path, hosts: Sequence[str]) -> None:
-    options = {"bytes": 400_000, "compute_ms": 90.0, "steps": 20}
+    options = {"bytes": 400_000, "compute_ms": 90.0, "steps": 14}
     at_once, in_parts = (
-        step_s(train(hosts, tmp_path, 2, buckets=buckets, **options), 10) for buckets in (1, 4)
+        step_s(train(hosts, tmp_path, 2, buckets=buckets, **options), 8) for buckets in (1, 4)
     )
     assert at_once == pytest.approx(data_parallel_s(0.090, [ring_s(400_000, 2)]), rel=0.01)
     assert in_parts == pytest.approx(data_parallel_s(0.090, [ring_s(100_000, 2)] * 4), rel=0.02)
@@ -120,22 +120,22 @@ def test_diloco_waits_once_and_its_streaming_form_hardly(
 
 
 def test_a_pipeline_has_its_bubble_and_its_delays(tmp_path: Path, hosts: Sequence[str]) -> None:
-    size, stages, batches = 50_000, 4, 6
+    size, stages, batches = 25_000, 3, 6
     logs = train(
         hosts, tmp_path, stages, loop="pipeline", bytes=size, microbatches=batches,
-        compute_ms=180.0, steps=12,
+        compute_ms=120.0, steps=8,
     )  # fmt: skip
     message_s = wire_bytes(size) * 8 / RATE_MBPS / 1e6 + DELAY_MS / 1000
-    bound_s = pipeline_s(0.180, batches, [message_s] * 3, [message_s] * 3)
-    assert step_s(logs, 6) == pytest.approx(bound_s, rel=0.03)
+    bound_s = pipeline_s(0.120, batches, [message_s] * 2, [message_s] * 2)
+    assert step_s(logs, 4) == pytest.approx(bound_s, rel=0.03)
 
 
 def test_a_cut_in_the_middle_only_stalls_training(tmp_path: Path, hosts: Sequence[str]) -> None:
     begin_ns = soon_ns()
-    running = start_pair(hosts, tmp_path, begin_ns, begin_ns + 8 * SECOND_NS, grace_s=5.0)
-    sleep_until(begin_ns + 2 * SECOND_NS)
+    running = start_pair(hosts, tmp_path, begin_ns, begin_ns + 5 * SECOND_NS, grace_s=5.0)
+    sleep_until(begin_ns + 1 * SECOND_NS)
     ip("-n", "router", "link", "set", "port0", "down")
-    sleep_until(begin_ns + 4 * SECOND_NS)
+    sleep_until(begin_ns + 3 * SECOND_NS)
     ip("-n", "router", "link", "set", "port0", "up")
     assert [one.wait() for one in running] == [0, 0]
     logs = [read_steps(tmp_path / host) for host in hosts[:2]]
@@ -147,12 +147,12 @@ def test_a_cut_in_the_middle_only_stalls_training(tmp_path: Path, hosts: Sequenc
 
 def test_a_cut_for_good_leaves_an_unfinished_step(tmp_path: Path, hosts: Sequence[str]) -> None:
     begin_ns = soon_ns()
-    running = start_pair(hosts, tmp_path, begin_ns, begin_ns + 4 * SECOND_NS, grace_s=1.0)
-    sleep_until(begin_ns + 2 * SECOND_NS)
+    running = start_pair(hosts, tmp_path, begin_ns, begin_ns + 2 * SECOND_NS, grace_s=1.0)
+    sleep_until(begin_ns + 1 * SECOND_NS)
     ip("-n", "router", "link", "set", "port0", "down")
     assert [one.wait() for one in running] == [0, 0]
     ip("-n", "router", "link", "set", "port0", "up")
-    assert soon_ns(0) < begin_ns + 6 * SECOND_NS
+    assert soon_ns(0) < begin_ns + 4 * SECOND_NS
     logs = [read_steps(tmp_path / host) for host in hosts[:2]]
     for log in logs:
         assert (log[-1].status, log[-1].end_ns) == ("unfinished", None)
@@ -160,7 +160,7 @@ def test_a_cut_for_good_leaves_an_unfinished_step(tmp_path: Path, hosts: Sequenc
     sent, received = (
         sum(getattr(log[-1], field) for log in logs) for field in ("sent_bytes", "received_bytes")
     )
-    assert 0 <= sent - received <= 2 * 1_000_000
+    assert 0 <= sent - received <= 2 * 400_000
 
 
 def start_pair(
@@ -168,7 +168,7 @@ def start_pair(
 ) -> list[Any]:
     peers = ("10.0.0.2:7000", "10.0.1.2:7000")
     return [
-        start(host, TrainingRank(out=str(out / host), rank=rank, peers=peers, bytes=1_000_000,
+        start(host, TrainingRank(out=str(out / host), rank=rank, peers=peers, bytes=400_000,
                                  verify=True, start_at_ns=begin_ns, stop_at_ns=end_ns,
                                  grace_s=grace_s))
         for rank, host in enumerate(hosts[:2])
