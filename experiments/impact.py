@@ -114,8 +114,6 @@ def _steps(steps: Sequence[JointStep], bound_s: float | None) -> Steps:
         **_efficiency([row for step in done for row in step.ranks], bound_s),
         wrong=sum(step.wrong for step in steps),
     )
-<<<<<<< HEAD
-=======
 
 
 def _efficiency(rows: Sequence[Step], bound_s: float | None) -> dict[str, float | None]:
@@ -130,25 +128,3 @@ def _efficiency(rows: Sequence[Step], bound_s: float | None) -> dict[str, float 
         "step_bound_ms": None if bound_s is None else bound_s * 1000,
         "step_ratio": None if not bound_s else float(step_ns.mean()) / 1e9 / bound_s,
     }
-
-
-def inference_impact(requests: Sequence[Request], phases: Sequence[Phase]) -> dict[str, Requests]:
-    """Each phase's requests, by when they were due. Failed ones count and have no time."""
-    return {
-        phase.name: _requests([request for request in requests if phase.holds(request.due_ns)])
-        for phase in phases
-    }
-
-
-def _requests(requests: Sequence[Request]) -> Requests:
-    answered = [request for request in requests if request.status == "ok"]
-    ttft_ms = np.array([r.ttft_ns for r in answered], dtype=float) / NS_PER_MS
-    per_token = [r.tpot_ns for r in answered if r.tpot_ns is not None]
-    return Requests(
-        sent=len(requests),
-        failed=len(requests) - len(answered),
-        ttft_p50_ms=percentile(ttft_ms, 50),
-        ttft_p99_ms=percentile(ttft_ms, 99),
-        tpot_p50_ms=percentile(np.array(per_token, dtype=float) / NS_PER_MS, 50),
-    )
->>>>>>> ba9afe1 (Workloads with ranks: collectives, training loops, checkpoints and ingest, beside their bounds)
