@@ -130,6 +130,36 @@ class CollectiveRank(_Rank):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IncastSender(Process):
+    """Bursts to one receiver, `to` HOST:PORT, at instants that all senders share."""
+
+    program = "incast"
+    role = "send"
+
+    to: str
+    bytes: int
+    sender: int = 0
+    period_ms: float = 100.0
+    jitter_us: float = 0.0
+    bursts: int | None = None
+    seed: int = 0
+    connect_timeout_s: float = 30.0
+    stall_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncastReceiver(Process):
+    """Takes the bursts of `senders` senders."""
+
+    program = "incast"
+    role = "receive"
+
+    port: int
+    senders: int = 4096
+    bind: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class InferenceServer(Process):
     """The model of an inference server; `weights_from` is a store's HOST:PORT."""
 

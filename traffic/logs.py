@@ -118,9 +118,53 @@ class Request:
         return (self.end_ns - self.first_token_ns) / (self.tokens - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class BurstSent:
+    """One sender's burst of an incast."""
+
+    sender: int
+    burst: int
+    status: str
+    """`ok` (the kernel has all of it) or `unfinished`."""
+    reason: str | None
+    due_ns: int
+    begun_ns: int | None
+    accepted_ns: int | None
+    bytes: int
+    sent_bytes: int
+    retransmitted: int | None
+    """Segments sent again while it was handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class BurstReceived:
+    """One sender's burst of an incast as the receiver saw it."""
+
+    sender: int
+    burst: int
+    due_ns: int
+    first_ns: int
+    bytes: int
+    status: str
+    """`ok` or `unfinished`."""
+    reason: str | None
+    end_ns: int | None
+    received_bytes: int
+
+
 def read_steps(path: Path) -> list[Step]:
     """The steps that one rank logged. Raises OSError, and ValueError for a foreign file."""
     return [_made(Step, path, record) for record in _lines(path)]
+
+
+def read_bursts_sent(path: Path) -> list[BurstSent]:
+    """One sender's bursts. Raises OSError, and ValueError for a foreign file."""
+    return [_made(BurstSent, path, record) for record in _lines(path)]
+
+
+def read_bursts_received(path: Path) -> list[BurstReceived]:
+    """The receiver's bursts. Raises OSError, and ValueError for a foreign file."""
+    return [_made(BurstReceived, path, record) for record in _lines(path)]
 
 
 def read_collectives(path: Path) -> list[CollectiveRun]:

@@ -16,6 +16,7 @@ from experiments.workloads import (
     bulk,
     checkpoint,
     collective,
+    incast,
     inference,
     ingest,
     probe,
@@ -35,6 +36,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
             collective,
             checkpoint,
             ingest,
+            incast,
             inference,
             bulk,
         )

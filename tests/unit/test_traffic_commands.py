@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from tests.unit.traffic_processes import end, free_port, start
-from traffic import bulk, collective, crafted, inference, probe, training
+from traffic import bulk, collective, crafted, incast, inference, probe, training
 from traffic.describe import (
     BulkClient,
     BulkServer,
     CollectiveRank,
     CraftedPackets,
+    IncastReceiver,
+    IncastSender,
     InferenceLoad,
     InferenceServer,
     ProbeReceiver,
@@ -32,6 +34,7 @@ from traffic.describe import (
 PARSERS = {
     "probe": probe.parse,
     "collective": collective.parse,
+    "incast": incast.parse,
     "training": training.parse,
     "inference": inference.parse,
     "bulk": bulk.parse,
@@ -42,6 +45,8 @@ DESCRIPTIONS: list[Process] = [
     ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=46, stamp="clock"),
     ProbeReceiver(**WHEN, port=9, flow=2, bind="127.0.0.1"),
     TrainingRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=800, steps=3, verify=True),
+    IncastSender(**WHEN, to="h:1", bytes=9, sender=2, jitter_us=1.5, bursts=3),
+    IncastReceiver(**WHEN, port=8, senders=3),
     CollectiveRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=("800", "80"), groups="0;1"),
     InferenceServer(**WHEN, port=8, slots=2, prefill="chunked", kv_tokens=9, queue=3),
     InferenceServer(**WHEN, port=8, weights_from="h:1", weights_bytes=70, weights_after_s=1.5),
