@@ -19,7 +19,10 @@ class Steps:
     """Training steps in a phase.
 
     allreduce: ms from the end of the first rank's computing to the last rank's end;
-    step: ms from the first rank's start to the last rank's end. wrong: wrong sums.
+    step: ms from the first rank's start to the last rank's end. exposed: time of a rank's step
+    in which it did not compute. goodput: the share of the ranks' time in which they computed.
+    step_bound_ms: what a step takes at least; step_ratio: the mean step ÷ that. wrong: wrong
+    numbers.
     """
 
     finished: int
@@ -28,6 +31,10 @@ class Steps:
     allreduce_max_ms: float | None
     step_p50_ms: float | None
     step_max_ms: float | None
+    exposed_mean_ms: float | None
+    goodput: float | None
+    step_bound_ms: float | None
+    step_ratio: float | None
     wrong: int
 
 
@@ -39,6 +46,7 @@ class JointStep:
     compute_end_ns: int | None
     end_ns: int | None
     wrong: int
+    ranks: Sequence[Step] = ()
 
     @property
     def allreduce_ms(self) -> float | None:
@@ -65,11 +73,14 @@ def _joint(rows: Sequence[Step]) -> JointStep:
         compute_end_ns=min(computed, default=None),
         end_ns=max(ends) if whole and len(ends) == len(rows) else None,
         wrong=sum(row.wrong or 0 for row in rows),
+        ranks=rows,
     )
 
 
-def training_impact(ranks: Sequence[Step], phases: Sequence[Phase]) -> dict[str, Steps]:
-    """Each phase's steps.
+def training_impact(
+    ranks: Sequence[Step], phases: Sequence[Phase], bound_s: float | None = None
+) -> dict[str, Steps]:
+    """Each phase's steps. bound_s: what a step takes at least.
 
     A step that touches `during` belongs there, any other to the phase that it starts in.
     """
@@ -78,7 +89,7 @@ def training_impact(ranks: Sequence[Step], phases: Sequence[Phase]) -> dict[str,
         name = _phase_of(step, phases)
         if name is not None:
             members[name].append(step)
-    return {name: _steps(steps) for name, steps in members.items()}
+    return {name: _steps(steps, bound_s) for name, steps in members.items()}
 
 
 def _phase_of(step: JointStep, phases: Sequence[Phase]) -> str | None:
@@ -89,7 +100,7 @@ def _phase_of(step: JointStep, phases: Sequence[Phase]) -> str | None:
     return next((phase.name for phase in phases if phase.holds(step.start_ns)), None)
 
 
-def _steps(steps: Sequence[JointStep]) -> Steps:
+def _steps(steps: Sequence[JointStep], bound_s: float | None) -> Steps:
     done = [step for step in steps if step.end_ns is not None]
     allreduce_ms = np.array([step.allreduce_ms for step in done], dtype=float)
     step_ms = np.array([((s.end_ns or 0) - s.start_ns) / NS_PER_MS for s in done], dtype=float)
@@ -100,5 +111,20 @@ def _steps(steps: Sequence[JointStep]) -> Steps:
         allreduce_max_ms=percentile(allreduce_ms, 100),
         step_p50_ms=percentile(step_ms, 50),
         step_max_ms=percentile(step_ms, 100),
+        **_efficiency([row for step in done for row in step.ranks], bound_s),
         wrong=sum(step.wrong for step in steps),
     )
+
+
+def _efficiency(rows: Sequence[Step], bound_s: float | None) -> dict[str, float | None]:
+    """From the finished steps of single ranks: what they waited, and what it could have been."""
+    step_ns = np.array([(row.end_ns or 0) - row.start_ns for row in rows], dtype=float)
+    if not rows or not step_ns.sum():
+        return dict.fromkeys(("exposed_mean_ms", "goodput", "step_bound_ms", "step_ratio"))
+    exposed_ns = np.array([row.exposed_ns or 0 for row in rows], dtype=float)
+    return {
+        "exposed_mean_ms": float(exposed_ns.mean()) / NS_PER_MS,
+        "goodput": float(1 - exposed_ns.sum() / step_ns.sum()),
+        "step_bound_ms": None if bound_s is None else bound_s * 1000,
+        "step_ratio": None if not bound_s else float(step_ns.mean()) / 1e9 / bound_s,
+    }

@@ -24,7 +24,7 @@ def sections(policies: Mapping[str, Figures]) -> list[Section]:
     """All figures of a run, workload by workload."""
     found: list[Section] = []
     for kind in KINDS.values():
-        of_kind = [figures[kind.group] for figures in policies.values()]
+        of_kind = [figures.get(kind.group, {}) for figures in policies.values()]
         for name in dict.fromkeys(name for figures in of_kind for name in figures):
             workload = [figures.get(name) for figures in of_kind]
             note = kind.note(example(workload))

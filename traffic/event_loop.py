@@ -115,13 +115,17 @@ class EventLoop:
     def run(self) -> None:
         """Serve until `stop` or a signal."""
         while self._running:
-            self._arm()
-            ready = self._epoll.poll(-1, _MAX_EVENTS)
-            for number, events, handler in [(n, e, self._handlers.get(n)) for n, e in ready]:
-                # A handler before this one may have closed the socket, and a new one its number.
-                if handler is not None and self._handlers.get(number) == handler:
-                    handler(events)
-            self._call_due()
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait for the next events or the next point in time, and call back."""
+        self._arm()
+        ready = self._epoll.poll(-1, _MAX_EVENTS)
+        for number, events, handler in [(n, e, self._handlers.get(n)) for n, e in ready]:
+            # A handler before this one may have closed the socket, and a new one its number.
+            if handler is not None and self._handlers.get(number) == handler:
+                handler(events)
+        self._call_due()
 
     def _call_due(self) -> None:
         if not self._timers:

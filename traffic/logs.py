@@ -20,8 +20,12 @@ class Step:
     """`ok` or `unfinished`."""
     reason: str | None
     start_ns: int
+    compute_ns: int
+    """How long the rank computes in the step."""
     compute_end_ns: int | None
     end_ns: int | None
+    exposed_ns: int | None
+    """How long it did not compute, because it waited for communication (or another stage)."""
     bytes: int
     sent_bytes: int
     received_bytes: int
@@ -35,6 +39,36 @@ class Step:
         if self.end_ns is None or self.compute_end_ns is None:
             return None
         return self.end_ns - self.compute_end_ns
+
+    @property
+    def goodput(self) -> float | None:
+        """The share of the step in which the rank computed."""
+        if self.end_ns is None or self.end_ns <= self.start_ns:
+            return None
+        return self.compute_ns / (self.end_ns - self.start_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectiveRun:
+    """One collective operation as one rank saw it."""
+
+    rank: int
+    ranks: int
+    collective: str
+    algorithm: str
+    bytes: int
+    """Of the whole vector, as nccl-tests counts a collective's size."""
+    iteration: int
+    warm_up: bool
+    status: str
+    """`ok` or `unfinished`."""
+    reason: str | None
+    start_ns: int | None
+    end_ns: int | None
+    sent_bytes: int
+    received_bytes: int
+    wrong: int | None
+    """None: not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +118,58 @@ class Request:
         return (self.end_ns - self.first_token_ns) / (self.tokens - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class BurstSent:
+    """One sender's burst of an incast."""
+
+    sender: int
+    burst: int
+    status: str
+    """`ok` (the kernel has all of it) or `unfinished`."""
+    reason: str | None
+    due_ns: int
+    begun_ns: int | None
+    accepted_ns: int | None
+    bytes: int
+    sent_bytes: int
+    retransmitted: int | None
+    """Segments sent again while it was handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class BurstReceived:
+    """One sender's burst of an incast as the receiver saw it."""
+
+    sender: int
+    burst: int
+    due_ns: int
+    first_ns: int
+    bytes: int
+    status: str
+    """`ok` or `unfinished`."""
+    reason: str | None
+    end_ns: int | None
+    received_bytes: int
+
+
 def read_steps(path: Path) -> list[Step]:
     """The steps that one rank logged. Raises OSError, and ValueError for a foreign file."""
     return [_made(Step, path, record) for record in _lines(path)]
+
+
+def read_bursts_sent(path: Path) -> list[BurstSent]:
+    """One sender's bursts. Raises OSError, and ValueError for a foreign file."""
+    return [_made(BurstSent, path, record) for record in _lines(path)]
+
+
+def read_bursts_received(path: Path) -> list[BurstReceived]:
+    """The receiver's bursts. Raises OSError, and ValueError for a foreign file."""
+    return [_made(BurstReceived, path, record) for record in _lines(path)]
+
+
+def read_collectives(path: Path) -> list[CollectiveRun]:
+    """The operations that one rank logged. Raises OSError, and ValueError for a foreign file."""
+    return [_made(CollectiveRun, path, record) for record in _lines(path)]
 
 
 def read_requests(path: Path) -> list[Request]:

@@ -1,7 +1,8 @@
-"""The numbers that an all-reduce adds: made from a seed, added and checked cheaply.
+"""The numbers that a collective moves: made from a seed, added and checked cheaply.
 
-A vector is one long integer of 32-bit lanes. Each rank's numbers are below 2^16 + 2^10, so
-that the sum of fewer than 2^15 ranks fits its lane and adding the integers adds the lanes.
+Each rank has a tile of 16-bit numbers in 32-bit lanes, of which its vector is made over and
+over; with every step it begins elsewhere in the tile. So the sum of up to 2^16 ranks fits its
+lane, adding two long integers adds the lanes, and any part of a vector is a copy.
 """
 
 from __future__ import annotations
@@ -9,36 +10,33 @@ from __future__ import annotations
 import random
 from array import array
 
+ELEMENT_BYTES = 4
 # Prime, so that a chunk in another's place is noticed.
 _TILE_ELEMENTS = 4093
-_STEP_VALUES = 1 << 10
+_STEP_SHIFT = 1021
 
 
 class Numbers:
-    """Each rank's contribution to each step, and the right sum."""
+    """Each rank's vector in each step, and the sum of all; any part of it, made when asked for."""
 
-    def __init__(self, seed: int, rank: int, ranks: int, total_bytes: int) -> None:
-        self._ranks = ranks
-        self._bytes = total_bytes
-        self._ones = int.from_bytes(_repeat(array("I", [1]), total_bytes), "little")
-        own = array("I", [0]) * _TILE_ELEMENTS
-        total = array("I", [0]) * _TILE_ELEMENTS
-        for other in range(ranks):
-            tile = _tile(seed, other)
-            own = tile if other == rank else own
-            total = array("I", map(int.__add__, total, tile))
-        self._own = int.from_bytes(_repeat(own, total_bytes), "little")
-        self._total = int.from_bytes(_repeat(total, total_bytes), "little")
+    def __init__(self, seed: int, ranks: int) -> None:
+        self._seed, self._ranks = seed, ranks
+        self._tiles: dict[int, bytes] = {}
 
-    def contribution(self, step: int) -> bytes:
-        """What this rank brings into a step."""
-        value = self._own + step % _STEP_VALUES * self._ones
-        return value.to_bytes(self._bytes, "little")
+    def of(self, rank: int, step: int, at: int, end: int) -> bytes:
+        """The elements from `at` to `end` of what a rank brings into a step."""
+        if rank not in self._tiles:
+            self._tiles[rank] = _tile(self._seed, rank).tobytes()
+        return _part(self._tiles[rank], step, at, end)
 
-    def expected(self, step: int) -> bytes:
-        """The sum over all ranks."""
-        value = self._total + step % _STEP_VALUES * self._ranks * self._ones
-        return value.to_bytes(self._bytes, "little")
+    def total(self, step: int, at: int, end: int) -> bytes:
+        """The same elements of the sum over all ranks."""
+        if self._ranks not in self._tiles:
+            total = array("I", [0]) * _TILE_ELEMENTS
+            for rank in range(self._ranks):
+                total = array("I", map(int.__add__, total, _tile(self._seed, rank)))
+            self._tiles[self._ranks] = total.tobytes()
+        return _part(self._tiles[self._ranks], step, at, end)
 
 
 def add(left: memoryview, right: memoryview) -> bytes:
@@ -58,6 +56,7 @@ def _tile(seed: int, rank: int) -> array[int]:
     return array("I", array("H", random.Random((seed << 16) + rank).randbytes(2 * _TILE_ELEMENTS)))
 
 
-def _repeat(tile: array[int], total_bytes: int) -> bytes:
-    raw = tile.tobytes()
-    return (raw * (total_bytes // len(raw) + 1))[:total_bytes]
+def _part(tile: bytes, step: int, at: int, end: int) -> bytes:
+    first = (at + step * _STEP_SHIFT) % _TILE_ELEMENTS * ELEMENT_BYTES
+    size = (end - at) * ELEMENT_BYTES
+    return (tile * ((first + size) // len(tile) + 1))[first : first + size]

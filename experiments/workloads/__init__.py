@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from experiments.workloads import allreduce, bulk, inference, probe
+from experiments.workloads import (
+    allreduce,
+    bulk,
+    checkpoint,
+    collective,
+    incast,
+    inference,
+    ingest,
+    probe,
+    training,
+)
 from experiments.workloads.kind import Kind, WorkloadFields
 
 __all__ = ["KINDS", "Workload", "kind_of"]
@@ -22,6 +32,11 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
         for module in (
             probe,
             allreduce,
+            training,
+            collective,
+            checkpoint,
+            ingest,
+            incast,
             inference,
             bulk,
         )

@@ -12,25 +12,30 @@ from typing import Any
 import pytest
 
 from tests.unit.traffic_processes import end, free_port, start
-from traffic import allreduce, bulk, crafted, inference, probe
+from traffic import bulk, collective, crafted, incast, inference, probe, training
 from traffic.describe import (
-    AllReduceRank,
     BulkClient,
     BulkServer,
+    CollectiveRank,
     CraftedPackets,
+    IncastReceiver,
+    IncastSender,
     InferenceLoad,
     InferenceServer,
     ProbeReceiver,
     ProbeSender,
     Process,
     ToolServer,
+    TrainingRank,
     WeightStore,
     environment,
 )
 
 PARSERS = {
     "probe": probe.parse,
-    "allreduce": allreduce.parse,
+    "collective": collective.parse,
+    "incast": incast.parse,
+    "training": training.parse,
     "inference": inference.parse,
     "bulk": bulk.parse,
     "crafted": crafted.parse,
@@ -39,7 +44,10 @@ WHEN: dict[str, Any] = {"out": "o", "start_at_ns": 5, "stop_at_ns": 9}
 DESCRIPTIONS: list[Process] = [
     ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=46, stamp="clock"),
     ProbeReceiver(**WHEN, port=9, flow=2, bind="127.0.0.1"),
-    AllReduceRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=800, steps=3, verify=True),
+    TrainingRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=800, steps=3, verify=True),
+    IncastSender(**WHEN, to="h:1", bytes=9, sender=2, jitter_us=1.5, bursts=3),
+    IncastReceiver(**WHEN, port=8, senders=3),
+    CollectiveRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=("800", "80"), groups="0;1"),
     InferenceServer(**WHEN, port=8, slots=2, prefill="chunked", kv_tokens=9, queue=3),
     InferenceServer(**WHEN, port=8, weights_from="h:1", weights_bytes=70, weights_after_s=1.5),
     ToolServer(**WHEN, port=8, tool_ms=1.5, answer_bytes=300),
@@ -57,6 +65,8 @@ DESCRIPTIONS: list[Process] = [
     BulkClient(**WHEN, to="h:1", protocol="udp", rate_mbps=3.5),
     CraftedPackets(**WHEN, to="h:1", kind="rocev2", queue_pair=77),
 ]
+
+_TWO = "--rank 0 --peers a:1,b:1 --out o"
 
 
 @pytest.mark.parametrize("process", DESCRIPTIONS, ids=lambda process: type(process).__name__)
@@ -80,11 +90,30 @@ def test_each_description_is_understood_by_its_program(process: Process) -> None
         ("probe", "send --to h:1 --rate-pps 0 --out o", "'0' is not a whole number from 1 to"),
         ("probe", "send --to h:1 --payload-bytes 8 --out o", "from 24 to 65507"),
         ("probe", "receive --port 1 --out o --duration-s nan", "'nan' is not a number"),
-        ("allreduce", "--rank 2 --peers a:1,b:1 --bytes 80 --out o", "--peers names 2 ranks"),
-        ("allreduce", "--rank 0 --peers a:1 --bytes 80 --out o", "a ring needs at least two"),
-        ("allreduce", "--rank 0 --peers a:1,a:1 --bytes 80 --out o", "names an address twice"),
-        ("allreduce", "--rank 0 --peers a:1,b:1 --bytes 81 --out o", "not a multiple of 4"),
-        ("allreduce", "--rank 0 --peers a:1,b:1,c:1 --bytes 8 --out o", "without a number"),
+        ("training", "--rank 2 --peers a:1,b:1 --bytes 80 --out o", "--peers names 2 ranks"),
+        ("training", "--rank 0 --peers a:1 --bytes 80 --out o", "a collective needs at least two"),
+        ("training", "--rank 0 --peers a:1,a:1 --bytes 80 --out o", "names an address twice"),
+        ("training", "--rank 0 --peers a:1,b:1 --bytes 81 --out o", "not a multiple of 4"),
+        ("training", "--rank 0 --peers a:1,b:1,c:1 --bytes 8 --out o", "without a number"),
+        ("training", f"{_TWO} --bytes 80 --buckets 20", "without a number"),
+        (
+            "training",
+            f"{_TWO} --bytes 80 --loop diloco --fragments 2",
+            "belong to --loop streaming",
+        ),
+        (
+            "training",
+            f"{_TWO} --bytes 80 --loop streaming-diloco --inner-steps 2 --fragments 3",
+            "--fragments 3 have no turn each in --inner-steps 2",
+        ),
+        ("collective", f"{_TWO} --bytes 80 --algorithm rong", "did you mean 'ring'?"),
+        ("collective", f"{_TWO} --bytes 80 --algorithm x", "there are: ring, halving-doubling"),
+        ("collective", f"{_TWO} --bytes 80 --collective allreduce", "did you mean 'all-reduce'?"),
+        ("collective", f"{_TWO} --bytes 80,80", "names a size twice"),
+        ("collective", f"{_TWO} --bytes 80,4", "--bytes 4 leaves some of 2 ranks"),
+        ("collective", f"{_TWO} --bytes 80 --root 2", "--root 2: --peers names 2 ranks"),
+        ("collective", f"{_TWO} --bytes 80 --groups 0;0", "has to name each of the ranks 0 to 1"),
+        ("collective", f"{_TWO} --bytes 80 --groups a", "is not groups of ranks such as 0,1;2,3"),
         ("inference", "load --servers h:1 --rate-rps 0 --out o", "'0' is not a number from"),
         (
             "inference",
@@ -127,7 +156,7 @@ def test_wrong_arguments_end_with_one_line_and_status_2(
         (ProbeReceiver(out="/dev/null", port=9999, bind="203.0.113.9"), "cannot listen on"),
         (ProbeReceiver(out="/dev/null", port=9999, start_at_ns=1), "in the past"),
         (InferenceServer(out="/dev/null", port=9999, bind="203.0.113.9"), "cannot listen on"),
-        (AllReduceRank(out="/nowhere/x", rank=0, peers=("a:1", "b:1"), bytes=8), "cannot write"),
+        (TrainingRank(out="/nowhere/x", rank=0, peers=("a:1", "b:1"), bytes=8), "cannot write"),
         (BulkClient(out="/dev/null", to="127.0.0.1:1"), "whole seconds"),
     ],
 )
@@ -148,7 +177,7 @@ def test_help_needs_neither_packages_nor_a_working_directory(program: str) -> No
 
 def test_no_program_imports_what_starts_slowly() -> None:
     code = (
-        "import sys, traffic.probe, traffic.allreduce, traffic.inference;"
+        "import sys, traffic.probe, traffic.collective, traffic.training, traffic.inference;"
         "print([m for m in ('asyncio', 'dataclasses', 'typing', 'ssl', 'subprocess', 'numpy')"
         " if m in sys.modules])"
     )

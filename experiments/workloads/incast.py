@@ -1,0 +1,124 @@
+"""Incast: many hosts send a burst to one at the same instant, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.rows import Figures, Row, example, number, phase_pair, row
+from experiments.workloads.kind import (
+    Chart,
+    HostProcess,
+    Kind,
+    Measured,
+    Point,
+    Record,
+    Slot,
+    WorkloadFields,
+)
+from experiments.workloads.ranks import size_problems
+from topologies.problems import Problem
+from traffic.describe import IncastReceiver, IncastSender
+
+
+class IncastWorkload(WorkloadFields):
+    """Synchronised bursts over TCP."""
+
+    kind: Literal["incast"]
+    hosts: tuple[str, ...] = Field(min_length=1)
+    """The senders."""
+    to_host: str = Field(alias="to")
+    size_gb: float = Field(gt=0)
+    """Of each sender's burst, before scaling (10^9 bytes)."""
+    period_s: float = Field(default=0.5, gt=0, le=86_400)
+    jitter_us: float = Field(default=0.0, ge=0, le=1e9)
+    """Each sender is late by a random time up to this; times are never scaled."""
+
+
+def _processes(workload: IncastWorkload, slot: Slot) -> Iterator[HostProcess]:
+    receiver = IncastReceiver(
+        out=slot.out("received.jsonl"),
+        stop_at_ns=slot.drained_at_ns,
+        port=slot.port,
+        senders=len(workload.hosts),
+    )
+    yield HostProcess("receive", workload.to_host, receiver)
+    for index, host in enumerate(workload.hosts):
+        sender = IncastSender(
+            out=slot.out(f"sent-{index}.jsonl"),
+            start_at_ns=slot.start_at_ns,
+            stop_at_ns=slot.stop_at_ns,
+            to=slot.address(workload.to_host),
+            sender=index,
+            bytes=slot.scaled_bytes(workload.size_gb),
+            period_ms=workload.period_s * 1000,
+            jitter_us=workload.jitter_us,
+            seed=slot.seed % 2**32,
+        )
+        yield HostProcess(f"send{index}", host, sender)
+
+
+def _figures(trial: Measured, workload: IncastWorkload) -> Figures:
+    from experiments.incast_figures import incast_figures  # noqa: PLC0415 - NetworkX
+
+    return incast_figures(trial, workload)
+
+
+def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
+    for phase in example(workload):
+        yield phase_pair("burst complete", workload, phase, "complete", ("p50", "max"))
+        yield row(f"× bound, {phase}", workload, _ratio(phase))
+        yield row(f"unfinished / bursts, {phase}", workload, _bursts(phase))
+        yield row(f"segments sent again, {phase}", workload, _again(phase))
+
+
+def _ratio(phase: str) -> Callable[[Figures], str]:
+    return lambda w: number(w[phase]["ratio"], 3)
+
+
+def _bursts(phase: str) -> Callable[[Figures], str]:
+    return lambda w: f"{w[phase]['unfinished']:,} / {w[phase]['bursts']:,}"
+
+
+def _again(phase: str) -> Callable[[Figures], str]:
+    return lambda w: f"{w[phase]['retransmitted']:,}"
+
+
+def _points(trial: Measured, workload: IncastWorkload) -> Iterator[Point]:
+    from experiments.incast_figures import bursts  # noqa: PLC0415 - NetworkX
+
+    for burst in bursts(trial, workload):
+        if burst.complete_ms is not None:
+            yield {
+                "t_s": round(trial.seconds(burst.due_ns), 6),
+                "complete_ms": round(burst.complete_ms, 3),
+            }
+
+
+def _problems(record: Record) -> Iterator[Problem]:
+    hosts, to = record.fields.get("hosts"), record.fields.get("to")
+    if isinstance(hosts, list) and to in hosts:
+        yield record.problem(f"receiver {to!r} is one of the hosts that send", "to")
+    yield from size_problems(record, record.fields.get("size_gb"), 1, "size_gb")
+
+
+KIND = Kind(
+    fields=IncastWorkload,
+    group="incasts",
+    hosts=("hosts", "to"),
+    processes=_processes,
+    figures=_figures,
+    rows=_rows,
+    charts=(
+        Chart(
+            "Incast",
+            "From a burst's common instant to its last byte, by when it was due.",
+            _points,
+            y="complete_ms",
+            y_title="burst complete, ms",
+        ),
+    ),
+    problems=_problems,
+)
