@@ -124,7 +124,7 @@ def test_every_network_is_planned_and_linted_or_refused_with_a_reason() -> None:
     # Each worker lives for seconds: collecting its garbage would cost a quarter of them.
     with ProcessPoolExecutor(initializer=gc.disable) as pool:
         chunks = pool.map(outcomes, [keys[start::20] for start in range(20)])
-        told = {outcome[0]: outcome[1:] for chunk in chunks for outcome in chunk}
+        told = {one[0]: one[1:] for chunk in chunks for one in chunk}
     sizes = {entry.key: (entry.sites, entry.spans) for entry in find_topohub()}
     drawings = {entry.key for entry in find_topohub() if entry.is_drawing}
     for key, (sites, spans, _, refusal) in told.items():
