@@ -20,8 +20,7 @@ from topologies.plan import CONTROLLER_PORT, NetworkPlan
 from traffic.clock import NS_PER_S, now_ns
 
 _READY_DEADLINE_NS = 60 * NS_PER_S
-# Longer than the round trip of any control channel on Earth; and a BFD session keeps the slow
-# pace of its beginning for up to 1 s after it is up.
+# Longer than the round trip of any control channel on Earth.
 _QUIET_NS = 6 * NS_PER_S // 5
 _POLL_S = 0.1
 _END_GRACE_S = 10.0

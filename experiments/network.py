@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from controller.policies import POLICIES
+from experiments.bfd_pace import without_pace
 from experiments.scenario import Bfd
 from experiments.trial_job import TrialFailed
 from topologies.build import BfdTimers, build_network
@@ -31,32 +30,28 @@ def built_network(plan: NetworkPlan, bfd: Bfd, policy: str) -> Iterator[Any]:
     if POLICIES[policy].app:
         plan, timers = plan.with_learning_hosts(), None
     else:
-        paces = {span.id: bfd.spans.get(span.id, bfd) for span in plan.spans}
-        timers = {
-            name: BfdTimers(pace.interval_ms, pace.multiplier) for name, pace in paces.items()
-        }
+        timers = _timers(plan, bfd)
     with build_network(plan, bfd=timers) as net:
         yield net
 
 
-def wait_for_bfd(plan: NetworkPlan, policy: str) -> None:
-    """Wait until BFD, where the policy has it, is up at both ends of every span.
+def wait_for_bfd(plan: NetworkPlan, bfd: Bfd, policy: str) -> None:
+    """Wait until BFD, where the policy has it, is up at both ends of every span, at its pace.
 
-    Raises TrialFailed if it stays down.
+    A session keeps a slow pace for up to a second after it is up: a failure in that time would
+    be noticed late. Raises TrialFailed if it stays so.
     """
     if POLICIES[policy].app:
         return
-    ends = {end.interface for span in plan.spans for end in (span.a, span.b)}
+    by_span = _timers(plan, bfd)
+    ends = {end.interface: by_span[span.id] for span in plan.spans for end in (span.a, span.b)}
     deadline_ns = now_ns() + _BFD_DEADLINE_NS
-    while missing := ends - _bfd_up():
+    while missing := without_pace(ends):
         if now_ns() > deadline_ns:
             raise TrialFailed(f"BFD did not come up on {', '.join(sorted(missing)[:5])}")
         time.sleep(_POLL_S)
 
 
-def _bfd_up() -> set[str]:
-    command = ["ovs-vsctl", "--format=json", "--columns=name,bfd_status", "list", "interface"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return {
-        name for name, status in json.loads(done.stdout)["data"] if ["state", "up"] in status[1]
-    }
+def _timers(plan: NetworkPlan, bfd: Bfd) -> dict[str, BfdTimers]:
+    paces = {span.id: bfd.spans.get(span.id, bfd) for span in plan.spans}
+    return {name: BfdTimers(pace.interval_ms, pace.multiplier) for name, pace in paces.items()}

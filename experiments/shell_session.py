@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
             ControllerProcess(net, job.plan, job.policy, out, Healing()) as controller,
         ):
             controller.wait_ready()
-            wait_for_bfd(job.plan, job.policy)
+            wait_for_bfd(job.plan, job.bfd, job.policy)
             print(f"The controller runs (policy {job.policy}). Try: net, links, help, exit")
             NetworkCLI(net)
     except (TrialFailed, BuildError) as failure:

@@ -92,7 +92,7 @@ class _Trial:
             ControllerProcess(net, job.plan, job.policy, self._out, scenario.healing)
         )
         controller.wait_ready()
-        wait_for_bfd(job.plan, job.policy)
+        wait_for_bfd(job.plan, scenario.bfd, job.policy)
         controller.wait_settled()
         self._stage("starting the workloads")
         self._start_ns = now_ns() + self._start_margin_ns()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.emulation.bfd_pace import have_pace
+from experiments.bfd_pace import without_pace
 from tests.emulation.built_networks import eventually
 from tests.unit.controller_plans import one_host_per_switch
 from topologies.build import BfdTimers, Network, build_network
@@ -147,7 +147,7 @@ def _wait_for_pace(plan: NetworkPlan, bfd: BfdTimers | Mapping[str, BfdTimers] |
         for port in (span.a, span.b)
         if span.id in by_span
     }
-    assert eventually(lambda: have_pace(ends), _DEADLINE_S)
+    assert eventually(lambda: not without_pace(ends), _DEADLINE_S)
 
 
 def set_carrier(spans: list[PlannedSpan], up: bool) -> None:

@@ -30,10 +30,14 @@ class Session:
         return self.state == "up" and intervals == {timers.interval_ms} and soon and now
 
 
-def have_pace(timers: Mapping[str, BfdTimers]) -> bool:
-    """Whether all these interfaces' sessions are up and as fast as they should be."""
+def without_pace(timers: Mapping[str, BfdTimers]) -> set[str]:
+    """The interfaces whose sessions are not up yet, or not as fast as they should be."""
     sessions = _sessions()
-    return all(sessions[name].has(wanted) for name, wanted in timers.items())
+    return {
+        name
+        for name, wanted in timers.items()
+        if name not in sessions or not sessions[name].has(wanted)
+    }
 
 
 def _sessions() -> dict[str, Session]:
