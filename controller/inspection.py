@@ -28,7 +28,7 @@ def serve(core: Core, port: int) -> None:
     import eventlet.wsgi  # noqa: PLC0415
 
     listener = eventlet.listen((LOOPBACK, port))
-    eventlet.wsgi.server(listener, lambda *call: _respond(core, *call), log_output=False)
+    eventlet.wsgi.server(listener, lambda *call: respond(core, *call), log_output=False)
 
 
 def answer(core: Core, question: str, query: Mapping[str, str]) -> Answer:
@@ -120,9 +120,10 @@ def _way(trace: Trace) -> Answer:
     return {**way, "reason": trace.reason} if trace.reason else way
 
 
-def _respond(
+def respond(
     core: Core, environment: Mapping[str, Any], start: Callable[..., Any]
 ) -> Iterable[bytes]:
+    """The answer to one HTTP request (a WSGI application)."""
     # Without a question mark in the address there is no such variable.
     asked = parse_qs(environment.get("QUERY_STRING", ""))
     query = {name: values[0] for name, values in asked.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from controller.changes import Barrier, Stock, changes_between
-from controller.inspection import UnknownError, answer
+from controller.inspection import UnknownError, answer, respond
 from controller.openflow import messages
 from controller.readback import stock_of
 from controller.rules import SwitchRules
@@ -62,6 +63,15 @@ def test_a_path_and_its_protection_follow_a_failure(bench: Bench) -> None:
     bench.span("s0", up=True)
     assert ask(bench, "topology")["spans"]["s0"] == "waiting"
     assert ask(bench, "pending")["spans_waiting_to_be_used"] == ["s0"]
+
+
+def test_a_question_is_answered_with_and_without_a_question_mark(bench: Bench) -> None:
+    statuses: list[str] = []
+    for environment in ({"QUERY_STRING": ""}, {}):
+        question = {"PATH_INFO": "/pending", **environment}
+        [body] = respond(bench.core, question, lambda status, _: statuses.append(status))
+        assert json.loads(body)["idle"] is True
+    assert statuses == ["200 OK"] * 2
 
 
 def test_counters_count(bench: Bench) -> None:

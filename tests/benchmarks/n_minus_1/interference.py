@@ -11,8 +11,10 @@ from tests.emulation.controlled_networks import cut_silently, mend, set_carrier
 from tests.emulation.pairs import Pair, PairProbes
 
 MOMENTS = ("before", "prepare", "switch", "after")
+# Cut silently just after it has come up, a span is seen to be dead after 3 s only: BFD has its
+# slow pace then (RFC 5880, 6.8.3). Whoever waits for less before he uses it again loses packets.
 FLAPPING_TIMERS = {
-    "hold-off-s": 0.05, "wait-to-restore-s": 0.1, "half-life-s": 2, "suppress-at": 1200,
+    "hold-off-s": 0.05, "wait-to-restore-s": 3.5, "half-life-s": 5, "suppress-at": 1200,
 }  # fmt: skip
 _FLAPS = 3
 _WATCHED_PAIRS = 4
