@@ -100,7 +100,8 @@ class Fibercut(app_manager.RyuApp):
         self._do(self._core.start(_now_s()))
         hub.spawn_after(self.CONF.fibercut_start_up_s, self._start_up_over)
         if self.CONF.fibercut_inspect_port:
-            hub.spawn(inspection.serve, self._core, self.CONF.fibercut_inspect_port)
+            events, port = Path(self.CONF.fibercut_events), self.CONF.fibercut_inspect_port
+            hub.spawn(inspection.serve, self._core, events, port)
 
     def close(self) -> None:
         """Called by Ryu at the end."""

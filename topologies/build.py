@@ -49,7 +49,15 @@ from topologies.builder.switches import (
 )
 from topologies.plan import CONTROLLER_PORT, NetworkPlan
 
-__all__ = ["BfdTimers", "BuildError", "LinkStatusError", "Network", "NetworkCLI", "build_network"]
+__all__ = [
+    "CONTROLLER_NODE",
+    "BfdTimers",
+    "BuildError",
+    "LinkStatusError",
+    "Network",
+    "NetworkCLI",
+    "build_network",
+]
 
 # Mebibytes a TCP connection may have in flight: 150 ms at 1 Gbit/s, four times over.
 _TCP_BUFFERS = "4096 131072 67108864"

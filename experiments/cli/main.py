@@ -25,6 +25,10 @@ COMMANDS = {
         "experiments.cli.coverage:coverage_",
         "What a policy delivers under every failure, computed without emulation.",
     ),
+    "controller": (
+        "experiments.cli.controller:controller",
+        "Ask a running controller: paths, protection, updates, events.",
+    ),
     "exec": ("experiments.cli.exec:exec_", "Run any program in the guest."),
     "doctor": ("experiments.cli.doctor:doctor", "What is there, what is missing, how to mend it."),
     "clean": (

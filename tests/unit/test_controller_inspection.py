@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.changes import Barrier, Stock, changes_between
-from controller.inspection import UnknownError, answer, respond
+from controller.inspection import Subject, UnknownError, answer, respond
 from controller.openflow import messages
 from controller.readback import stock_of
 from controller.rules import SwitchRules
@@ -38,7 +38,7 @@ def bench() -> Bench:
 
 
 def ask(bench: Bench, question: str, **query: str) -> Any:
-    return answer(bench.core, question, query)
+    return answer(Subject(bench.core), question, query)
 
 
 def test_a_path_and_its_protection_follow_a_failure(bench: Bench) -> None:
@@ -69,7 +69,7 @@ def test_a_question_is_answered_with_and_without_a_question_mark(bench: Bench) -
     statuses: list[str] = []
     for environment in ({"QUERY_STRING": ""}, {}):
         question = {"PATH_INFO": "/pending", **environment}
-        [body] = respond(bench.core, question, lambda status, _: statuses.append(status))
+        [body] = respond(Subject(bench.core), question, lambda status, _: statuses.append(status))
         assert json.loads(body)["idle"] is True
     assert statuses == ["200 OK"] * 2
 
