@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from controller.ask import QUESTIONS as ASKED
 from controller.changes import Barrier, Stock, changes_between
-from controller.inspection import Subject, UnknownError, answer, respond
+from controller.events import EventLog
+from controller.inspection import QUESTIONS, Subject, UnknownError, answer, respond
 from controller.openflow import messages
 from controller.readback import stock_of
 from controller.rules import SwitchRules
+from experiments import controller_tables
 from tests.unit.controller_plans import Edge, plan_of
 from tests.unit.controller_switches import Bench
 
@@ -102,3 +108,54 @@ def test_rules_that_are_read_back_are_those_that_were_written(plan: Any) -> None
         flows = [m for m in sent if type(m).__name__ == "OFPFlowMod"]
         groups = [m for m in sent if type(m).__name__ == "OFPGroupMod"]
         assert stock_of(flows, groups) == Stock(rules)
+
+
+def test_coverage_is_that_of_the_rules_in_force(bench: Bench) -> None:
+    whole = ask(bench, "coverage")
+    assert (whole["pairs"], whole["delivered"]) == (12, 12)
+    assert set(whole["if_it_fails"]) == {"s0", "s1", "s2", "s3"}
+    assert all(counts["pairs"] == counts["delivered"] for counts in whole["if_it_fails"].values())
+    bench.span("s0", up=False)
+    bench.run(10)
+    # A line is left: whatever fails next separates somebody.
+    line = ask(bench, "coverage")
+    assert (line["pairs"], line["delivered"]) == (12, 12)
+    assert set(line["if_it_fails"]) == {"s1", "s2", "s3"}
+    assert line["if_it_fails"]["s2"] == {"pairs": 8, "delivered": 0}
+
+
+def test_the_last_events_are_told(bench: Bench, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    with EventLog(log, clock_ns=lambda: 7) as events:
+        for number in range(30):
+            events.write("ready", {"number": number})
+    subject = Subject(bench.core, log)
+    assert [e["number"] for e in answer(subject, "events", {})["events"]] == list(range(10, 30))
+    assert answer(subject, "events", {"last": "1"})["events"] == [
+        {"t_ns": 7, "event": "ready", "number": 29}
+    ]
+    with pytest.raises(UnknownError, match="not 'x'"):
+        answer(subject, "events", {"last": "x"})
+
+
+def test_all_questions_can_be_asked_and_shown(bench: Bench, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    with EventLog(log) as events:
+        for entry in bench.log:
+            events.write(entry.event, entry.fields)
+    assert tuple(QUESTIONS) == ASKED
+    bench.span("s0", up=False)
+    said = {}
+    for question in QUESTIONS:
+        query = {"from": "a", "to": "c"} if question in ("paths", "protection") else {}
+        console = Console(record=True, width=120, file=io.StringIO())
+        getattr(controller_tables, question)(
+            answer(Subject(bench.core, log), question, query), console
+        )
+        said[question] = console.export_text()
+    assert "4 of 4 switches connected" in said["topology"]
+    assert "delivered: a → d → c" in said["paths"]
+    assert "dropped (sent into the failed span s2): a → d" in said["protection"]
+    assert "12 of 12 pairs" in said["coverage"]
+    assert "reason start" in said["events"]
+    assert "1 updates" in said["counters"]
