@@ -16,14 +16,18 @@ from controller.changes import (
     Stock,
 )
 from controller.core import Core
+from controller.dataplane import DataPlane, Outcome
 from controller.effects import Announce, Effect, Log, Send, TakeStock, Wake
 from controller.health import Timers
 from controller.liveness import PortState
 from controller.policies import policy_named
 from controller.rules import SwitchRules
+from tests.unit.controller_plans import one_host_per_switch
 from topologies.plan import NetworkPlan, PlannedSwitch
 
 CHANNEL_S = 0.01
+LONG_S = 10.0
+"""Longer than an update and any wait to restore."""
 
 
 def applied(rules: SwitchRules, changes: Iterable[Change]) -> SwitchRules:
@@ -149,3 +153,13 @@ class Bench:
                 self.do(self.core.stock_taken(switch, stock, self.now_s))
             case Wake():
                 self.do(self.core.woken(self.now_s))
+
+
+def delivers(bench: Bench) -> bool:
+    """Whether every pair of hosts is served over what is not dead."""
+    plane = DataPlane(bench.plan, bench.held)
+    hosts = one_host_per_switch(bench.plan)
+    dead = frozenset(bench.dead)
+    return all(
+        plane.send(a, b, dead).outcome is Outcome.DELIVERED for a in hosts for b in hosts if a != b
+    )
