@@ -1,4 +1,7 @@
-"""What the controller wants done: plain data that the application carries out."""
+"""What the core asks of the application around it: plain data, carried out in `app`.
+
+One of them, `Send`, carries `changes` of rules to a switch.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,10 @@ from tests.unit.controller_plans import Edge, plan_of
 from tests.unit.random_networks import two_connected
 
 POLICY = policy_named("fast-reroute-reoptimise")
+
+
+def copied(rules: Mapping[str, SwitchRules]) -> dict[str, SwitchRules]:
+    return {name: SwitchRules(dict(r.flows), dict(r.groups)) for name, r in rules.items()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,7 +35,9 @@ def test_names_follow_any_history_as_if_there_were_none(
     held: dict[str, SwitchRules] = {}
     for _ in range(data.draw(st.integers(1, 5))):
         wanted = designer.desired(POLICY, data.draw(spans)).rules
+        before = copied(held)
         named = naming.rules(wanted, held)
+        assert held == before
         assert named == named_rules(plan, wanted, held)
         # An update ends, is taken back, or is left half done; a switch forgets all.
         reached = data.draw(st.sampled_from([None, *Step, Step.CLEAN, Step.CLEAN]))
@@ -52,5 +60,7 @@ def test_what_a_failure_does_not_concern_stays_the_same_object() -> None:
     away = naming.rules(designer.desired(POLICY, ["s1"]).rules, base)
     assert all(away[switch] is base[switch] for switch in ("x", "y"))
     assert away["a"] != base["a"]
+    given = copied(away)
     back = naming.rules(designer.desired(POLICY).rules, away)
+    assert away == given
     assert back["m"].flows.keys() == base["m"].flows.keys()
