@@ -23,11 +23,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
-from controller.graph import NO_SPANS, Routes, Spans, Tree
+from controller.graph import NO_SPANS, Routes, Spans
 from controller.network import Desired, Network, Shortfall
 from controller.repair import Protection, Repair, next_spans, repairs
 from controller.rules import SwitchRules
 from controller.switch_rules import RuleWriter
+from controller.tree import Tree
 
 _Plain = tuple[int, Repair | None]
 """How a switch forwards for one destination: the span, and the repair."""

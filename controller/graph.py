@@ -18,85 +18,15 @@ spans is an integer too, one bit for each.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator
 
+from controller.tree import Edge, Step, Tree, cut_off, take
 from topologies.plan import NetworkPlan, PlannedSpan
 
 Spans = int
 """A set of spans: the sum of their bits (`Graph.bits`)."""
 NO_SPANS: Spans = 0
 _HOP_BITS = 16
-
-
-Edge = tuple[int, int, int, int]
-"""A span as (cost, one end, the other end, its index)."""
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Shortest paths between one switch, the root, and all others, by index.
-
-    parent: the next switch towards the root, -1 at the root and where no path leads.
-    via: the span to that switch, -1 likewise.
-    branch: the first span of the path, seen from the root, -1 likewise.
-    cost: of the whole path (see the module); the graph's `unreachable` where there is none.
-    edges: all spans of the graph.
-    """
-
-    root: int
-    parent: list[int]
-    via: list[int]
-    branch: list[int]
-    cost: list[int]
-    edges: Sequence[Edge] = field(repr=False, compare=False)
-
-    @cached_property
-    def unused(self) -> tuple[Edge, ...]:
-        """The spans that no path takes: every way around a failure begins with one of them."""
-        via = self.via
-        return tuple(edge for edge in self.edges if edge[3] not in (via[edge[1]], via[edge[2]]))
-
-    @cached_property
-    def preorder(self) -> tuple[list[int], list[int], list[int]]:
-        """The order of a walk through the tree: those behind a switch come right after it.
-
-        (the switches that are reached; by switch, its place there; the place after the last
-        one behind it).
-        """
-        children: list[list[int]] = [[] for _ in self.parent]
-        for site, parent in enumerate(self.parent):
-            if parent >= 0:
-                children[parent].append(site)
-        order: list[int] = []
-        waiting = [self.root]
-        while waiting:
-            site = waiting.pop()
-            order.append(site)
-            waiting += children[site]
-        place = [-1] * len(children)
-        for position, site in enumerate(order):
-            place[site] = position
-        end = [position + 1 for position in place]
-        for site in reversed(order[1:]):
-            parent = self.parent[site]
-            end[parent] = max(end[parent], end[site])
-        return order, place, end
-
-    def reaches(self, site: int) -> bool:
-        """Whether a path leads from a switch to the root."""
-        return site == self.root or self.via[site] >= 0
-
-    def walk(self, site: int) -> Iterator[tuple[int, int]]:
-        """(switch, span taken from there) along the path from `site` to the root."""
-        while site != self.root:
-            yield site, self.via[site]
-            site = self.parent[site]
-
-
-Step = tuple[int, int, int, int]
-"""The last step of a path from a root: (cost of the path, its end, the switch before, the span)."""
 
 
 class Graph:
@@ -148,7 +78,7 @@ class Graph:
         first = [arc for arc in self.arcs[root] if not arc[0] & without]
         queue = [(cost, head, root, span) for cost, head, span in first]
         for step in self._settled(queue, set(range(size)) - {root}, without).values():
-            _take(tree, step)
+            take(tree, step)
         return tree
 
     def pruned(self, tree: Tree, gone: Spans) -> Tree:
@@ -159,9 +89,9 @@ class Graph:
         lists = (tree.parent.copy(), tree.via.copy(), tree.branch.copy(), tree.cost.copy())
         changed = Tree(tree.root, *lists, self.edges)
         for site in lost:
-            _cut_off(changed, site, self.unreachable)
+            cut_off(changed, site, self.unreachable)
         for step in steps.values():
-            _take(changed, step)
+            take(changed, step)
         return changed
 
     def detours(
@@ -301,17 +231,6 @@ class Routes:
     def delay_ns(self, site: int, root: int) -> int:
         """One-way delay of the path between two switches that are connected."""
         return self.graph.delay_of(self.cost(site, root))
-
-
-def _take(tree: Tree, step: Step) -> None:
-    cost, site, parent, via = step
-    tree.parent[site], tree.via[site], tree.cost[site] = parent, via, cost
-    tree.branch[site] = via if parent == tree.root else tree.branch[parent]
-
-
-def _cut_off(tree: Tree, site: int, unreachable: int) -> None:
-    tree.parent[site] = tree.via[site] = tree.branch[site] = -1
-    tree.cost[site] = unreachable
 
 
 def _metric_us(span: PlannedSpan) -> float:

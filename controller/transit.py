@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from controller.graph import Tree
 from controller.network import Network
+from controller.tree import Tree
 from topologies.plan import SPAN_MTU, PlannedSpan
 
 _WAYS = 5
