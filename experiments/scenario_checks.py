@@ -90,6 +90,7 @@ def _workloads(
             continue
         record = Record(workload, data, topology, ("workloads", index), locate, folder)
         yield from _hosts(record, kind.hosts, hosts)
+        yield from _schedule(record)
         yield from kind.problems(record)
 
 
@@ -111,6 +112,25 @@ def _hosts(
         yield record.problem(f"from and to are both {workload['to']!r}; they must differ", "to")
     for field in host_fields:
         yield from _repeated(record, field)
+
+
+def _schedule(record: Record) -> Iterator[Problem]:
+    """When a workload works, against the trial's end; each kind may know ramps and rests."""
+    fields, duration_s = record.fields, _number(record.scenario, "duration_s")
+    start_s, stop_s = _number(fields, "start_s"), _number(fields, "stop_s")
+    if duration_s is not None and start_s is not None and start_s >= duration_s:
+        message = f"{start_s} s is not before the end (duration_s: {duration_s})"
+        yield record.problem(message, "start_s")
+    if duration_s is not None and stop_s is not None and stop_s > duration_s:
+        yield record.problem(f"{stop_s} s is after the end (duration_s: {duration_s})", "stop_s")
+    if stop_s is not None and stop_s <= (start_s or 0):
+        yield record.problem(
+            f"{stop_s} s is not after its start (start_s: {start_s or 0})", "stop_s"
+        )
+    on_s, off_s = fields.get("on_s"), fields.get("off_s")
+    if (on_s is None) != (off_s is None):
+        given, lacking = ("on_s", "off_s") if off_s is None else ("off_s", "on_s")
+        yield record.problem(f"{given} needs {lacking} beside it; add it, or leave out both", given)
 
 
 def _repeated(record: Record, field: str) -> Iterator[Problem]:

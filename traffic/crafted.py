@@ -18,7 +18,8 @@ from typing import Any
 from traffic.clock import AbsoluteSleep, wait_until, wake_exactly
 from traffic.command import Failure, Parser, add_window, address, run, whole, window
 from traffic.output import write_json
-from traffic.probe_packet import MAX_RATE_PPS, due_ns, packets_before
+from traffic.probe_packet import MAX_RATE_PPS
+from traffic.schedule import Schedule
 from traffic.stopping import Stop
 
 PROGRAM = "traffic.crafted"
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
         return 0
     start_ns, stop_ns = window(args)
     if stop_ns is not None:
-        packets = packets[: packets_before(start_ns, args.rate_pps, stop_ns)]
+        packets = packets[: Schedule(start_ns).packets_before(args.rate_pps, stop_ns)]
     sent, not_sent = _send(args, packets, start_ns, stop)
     write_json(args.out, _summary(args, source, sent, not_sent))
     return 0
@@ -70,7 +71,9 @@ def _send(args: Namespace, packets: list[bytes], start_ns: int, stop: Stop) -> t
     with _raw_socket() as sock:
         wait_until(start_ns - 1, stop)
         for sequence, packet in enumerate(packets):
-            while not stop.requested and not sleep(due_ns(start_ns, args.rate_pps, sequence)):
+            while not stop.requested and not sleep(
+                Schedule(start_ns).due_ns(args.rate_pps, sequence)
+            ):
                 continue
             if stop.requested:
                 break

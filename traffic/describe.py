@@ -12,7 +12,7 @@ from typing import ClassVar
 
 _PACKAGE = Path(__file__).resolve().parent
 
-Value = str | int | float | bool | tuple[str, ...] | None
+Value = str | int | float | bool | tuple[str, ...] | tuple[int, ...] | None
 
 
 def environment() -> dict[str, str]:
@@ -49,8 +49,20 @@ class Process:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSender(Process):
-    """Numbered UDP packets on an exact schedule; `to` is HOST:PORT."""
+class Shaped(Process):
+    """A program that follows a schedule (see schedule.py) between its start and its stop."""
+
+    ramp_s: float | None = None
+    on_s: float | None = None
+    off_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSender(Shaped):
+    """Numbered UDP packets on an exact schedule; `to` is HOST:PORT.
+
+    dscp: each is a flow of its own, numbered from `flow` on.
+    """
 
     program = "probe"
     role = "send"
@@ -59,20 +71,22 @@ class ProbeSender(Process):
     rate_pps: int
     flow: int = 0
     payload_bytes: int = 64
-    dscp: int = 0
+    dscp: tuple[int, ...] = (0,)
     stamp: str = "schedule"
     """`schedule` in virtual time, `clock` in real time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeReceiver(Process):
-    """Records one flow's packets: rows in `out` (see probe_log), a summary in `out`.json."""
+    """Records flows: rows in `out`, `out`.1, … (see probe_log), a summary in `out`.json."""
 
     program = "probe"
     role = "receive"
 
     port: int
     flow: int = 0
+    flows: int = 1
+    no_rows: bool = False
     bind: str | None = None
 
 
@@ -292,4 +306,4 @@ def _flag(name: str, value: Value) -> list[str]:
         return []
     if value is True:
         return [flag]
-    return [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
+    return [flag, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]

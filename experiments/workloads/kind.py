@@ -20,6 +20,7 @@ from topologies.problems import Locate, Location, Problem
 from topologies.spec import Strict, Topology
 from traffic.clock import NS_PER_S
 from traffic.describe import Process
+from traffic.schedule import Schedule
 
 BYTES_PER_GB = 1e9
 MBPS_PER_GBPS = 1000
@@ -36,6 +37,41 @@ class WorkloadFields(Strict):
 
     name: WorkloadName
     kind: str
+    start_s: float = Field(default=0.0, ge=0)
+    """When it begins, after the start of the trial's workloads."""
+    stop_s: float | None = Field(default=None, gt=0)
+    """When it ends; left out: at the end of the trial."""
+
+    def begins_ns(self, trial_start_ns: int) -> int:
+        """When it begins, on the clock on which the trial began."""
+        return trial_start_ns + round(self.start_s * NS_PER_S)
+
+    def ends_ns(self, trial_start_ns: int, trial_stop_ns: int) -> int:
+        """When it ends, on the same clock."""
+        if self.stop_s is None:
+            return trial_stop_ns
+        return min(trial_stop_ns, trial_start_ns + round(self.stop_s * NS_PER_S))
+
+
+class ShapedFields(WorkloadFields):
+    """A workload whose rate can rise, and rest: see docs/reference/traffic.md, Schedules."""
+
+    ramp_s: float = Field(default=0.0, ge=0)
+    """The rate rises from nothing for so long."""
+    on_s: float | None = Field(default=None, ge=0.001)
+    """It works for so long, then rests for off_s, again and again."""
+    off_s: float | None = Field(default=None, ge=0.001)
+
+    def schedule(self, trial_start_ns: int) -> Schedule:
+        """When it works."""
+        ramp_ns, on_ns, off_ns = (
+            round((value or 0.0) * NS_PER_S) for value in (self.ramp_s, self.on_s, self.off_s)
+        )
+        return Schedule(self.begins_ns(trial_start_ns), ramp_ns, on_ns, off_ns)
+
+    def shape(self) -> dict[str, float | None]:
+        """The arguments of a description that is `traffic.describe.Shaped`."""
+        return {"ramp_s": self.ramp_s or None, "on_s": self.on_s, "off_s": self.off_s}
 
 
 W = TypeVar("W", bound=WorkloadFields)

@@ -107,16 +107,14 @@ def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
         "switchover_ms": None,
         "lost_by_stage": None if tbm_ms is None else {"a": 3, "b": 4, "c": lost - 7},
     }
-    return {
-        "from": "a",
-        "to": "b",
-        "rate_pps": 1000,
+    figures = {
         "total": {"lost": lost},
         "failover": failover,
         "reoptimisation": None if tbm_ms is None else {"lost": 1},
         "reversion": {"lost": 0},
         "move_back": None,
     }
+    return {"from": "a", "to": "b", "rate_pps": 1000, **figures, "classes": {"0": figures}}
 
 
 def policy(status: str, probes: dict[str, object]) -> dict[str, object]:

@@ -42,7 +42,7 @@ PARSERS = {
 }
 WHEN: dict[str, Any] = {"out": "o", "start_at_ns": 5, "stop_at_ns": 9}
 DESCRIPTIONS: list[Process] = [
-    ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=46, stamp="clock"),
+    ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=(46, 0), stamp="clock"),
     ProbeReceiver(**WHEN, port=9, flow=2, bind="127.0.0.1"),
     TrainingRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=800, steps=3, verify=True),
     IncastSender(**WHEN, to="h:1", bytes=9, sender=2, jitter_us=1.5, bursts=3),
