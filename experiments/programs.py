@@ -11,6 +11,7 @@ from experiments.scenario import Clock
 from experiments.trial_job import Job
 from experiments.workloads import kind_of
 from experiments.workloads.kind import Slot
+from traffic.clock import NS_PER_S
 
 # Each workload gets a port of its own, so that several can share a host.
 _FIRST_PORT = 20_000
@@ -33,6 +34,7 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
             seed=job.workload_seed(index),
             start_at_ns=workload.begins_ns(start_ns),
             stop_at_ns=workload.ends_ns(start_ns, stop_ns),
+            measured_from_ns=start_ns + round(job.scenario.warmup_s * NS_PER_S),
             drained_at_ns=stop_ns + drain_ns,
             exact_clock=job.scenario.clock is Clock.VIRTUAL,
             prepared=TrialFolder(out).prepared(workload.name),

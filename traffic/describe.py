@@ -91,6 +91,35 @@ class ProbeReceiver(Process):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwampReflector(Process):
+    """Answers TWAMP Light and STAMP packets from anybody."""
+
+    program = "twamp"
+    role = "reflect"
+
+    port: int
+    bind: str | None = None
+    stateless: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwampSender(Shaped):
+    """Probes there and back; packets due before count_from_ns are not in the figures."""
+
+    program = "twamp"
+    role = "send"
+
+    to: str
+    rate_pps: int
+    payload_bytes: int = 44
+    dscp: int = 0
+    session: int = 0
+    wait_ms: int = 1000
+    count_from_ns: int | None = None
+    stateless: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Rank(Process):
     """What all programs with ranks have; `peers` are all ranks' HOST:PORT in order.
 

@@ -21,6 +21,7 @@ from experiments.workloads import (
     ingest,
     probe,
     training,
+    twamp,
 )
 from experiments.workloads.kind import Kind, WorkloadFields
 
@@ -31,6 +32,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
         module.KIND.name: module.KIND
         for module in (
             probe,
+            twamp,
             allreduce,
             training,
             collective,

@@ -69,10 +69,6 @@ class ShapedFields(WorkloadFields):
         )
         return Schedule(self.begins_ns(trial_start_ns), ramp_ns, on_ns, off_ns)
 
-    def shape(self) -> dict[str, float | None]:
-        """The arguments of a description that is `traffic.describe.Shaped`."""
-        return {"ramp_s": self.ramp_s or None, "on_s": self.on_s, "off_s": self.off_s}
-
 
 W = TypeVar("W", bound=WorkloadFields)
 
@@ -81,8 +77,9 @@ W = TypeVar("W", bound=WorkloadFields)
 class Slot:
     """What is one workload's own in a trial: its place, its port, its seed and its time.
 
-    start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); drained_at_ns: until when
-    receivers stay. exact_clock: packets leave when they are due (the clock `virtual`).
+    start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); measured_from_ns: when the
+    trial's warm-up is over; drained_at_ns: until when receivers stay. exact_clock: packets
+    leave when they are due (the clock `virtual`).
     """
 
     plan: NetworkPlan
@@ -92,6 +89,7 @@ class Slot:
     seed: int
     start_at_ns: int
     stop_at_ns: int
+    measured_from_ns: int
     drained_at_ns: int
     exact_clock: bool
     prepared: Path

@@ -65,7 +65,9 @@ def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
         payload_bytes=workload.payload_bytes,
         flow=slot.index * MAX_FLOWS,
         dscp=workload.dscp,
-        **workload.shape(),
+        ramp_s=workload.ramp_s or None,
+        on_s=workload.on_s,
+        off_s=workload.off_s,
         # In virtual time packets leave when they are due; a real clock has to be read.
         stamp="schedule" if slot.exact_clock else "clock",
     )
