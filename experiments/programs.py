@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from experiments.phases import borders
 from experiments.processes import Program
 from experiments.run_folder import TrialFolder
-from experiments.scenario import Clock
+from experiments.scenario import Clock, scenario_phases
 from experiments.trial_job import Job
 from experiments.workloads import kind_of
 from experiments.workloads.kind import Slot
@@ -23,6 +24,7 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
     start_ns, stop_ns: CLOCK_MONOTONIC. drain_ns: how much longer receivers stay.
     """
     found: list[Program] = []
+    borders_ns = borders(scenario_phases(job.scenario, start_ns))
     for index, workload in enumerate(job.scenario.workloads):
         folder = out / "samples" / workload.name
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,7 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
             stop_at_ns=workload.ends_ns(start_ns, stop_ns),
             measured_from_ns=start_ns + round(job.scenario.warmup_s * NS_PER_S),
             drained_at_ns=stop_ns + drain_ns,
+            borders_ns=borders_ns,
             exact_clock=job.scenario.clock is Clock.VIRTUAL,
             prepared=TrialFolder(out).prepared(workload.name),
         )

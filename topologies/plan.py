@@ -105,6 +105,14 @@ class PlannedHost(Strict):
     switches need it; else its switch is its gateway and nobody asks."""
 
 
+class PlannedDemand(Strict):
+    """What one site's hosts send to another's on average, after scaling."""
+
+    a: str
+    b: str
+    rate_mbps: float
+
+
 class NetworkPlan(Strict):
     """Everything that a network is built from. Switches' prefixes are 10.x.y.0/24."""
 
@@ -114,6 +122,7 @@ class NetworkPlan(Strict):
     switches: tuple[PlannedSwitch, ...]
     spans: tuple[PlannedSpan, ...]
     hosts: tuple[PlannedHost, ...]
+    demands: tuple[PlannedDemand, ...] = ()
 
     def switch(self, name: str) -> PlannedSwitch:
         """The switch of that name. Raises KeyError if there is none."""
@@ -191,6 +200,10 @@ def make_plan(
         ),
         spans=tuple(spans),
         hosts=hosts,
+        demands=tuple(
+            PlannedDemand(a=one.a, b=one.b, rate_mbps=links.rate_mbps(one.rate_gbps))
+            for one in topology.demands
+        ),
     )
 
 

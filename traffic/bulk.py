@@ -8,6 +8,7 @@ The output is iperf3's own JSON, with `status` (`ok`, `failed`, `unfinished`) an
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import threading
@@ -27,6 +28,7 @@ _GRACE_NS = 10 * NS_PER_S
 _CHECK_EVERY_NS = NS_PER_S // 10
 # The wrapper reads libiperf's report from a pipe only when it is whole.
 _PIPE_BYTES = 1 << 20
+_CONGESTION_CONTROLS = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 
 
 class Transfer(threading.Thread):
@@ -107,12 +109,23 @@ def _client(args: Namespace, start_ns: int, stop_ns: int | None) -> Any:
     client.duration = seconds
     client.protocol = args.protocol
     client.num_streams = args.streams
-    if args.rate_mbps:
+    if args.rate_mbps and not args.paced:
         client.bandwidth = round(args.rate_mbps * 1e6)
     if args.payload_bytes:
         client.blksize = args.payload_bytes
-    client.lib.iperf_set_test_connect_timeout(client._test, _CONNECT_TIMEOUT_MS)  # noqa: SLF001
+    _set_options(client, args)
     return client
+
+
+def _set_options(client: Any, args: Namespace) -> None:
+    """What libiperf can do and its Python wrapper does not offer."""
+    library, test = client.lib, ctypes.c_void_p(client._test)  # noqa: SLF001
+    library.iperf_set_test_connect_timeout(test, _CONNECT_TIMEOUT_MS)
+    library.iperf_set_test_tos(test, args.dscp << 2)
+    if args.congestion:
+        library.iperf_set_test_congestion_control(test, args.congestion.encode())
+    if args.paced:
+        library.iperf_set_test_fqrate(test, ctypes.c_uint64(round(args.rate_mbps * 1e6)))
 
 
 def _server(args: Namespace) -> Any:
@@ -136,6 +149,14 @@ def parse(arguments: list[str]) -> Namespace:
     client.add_argument(
         "--rate-mbps", type=number(0.001, 1e6), help="target rate (tcp: unlimited, udp: 1.05)"
     )
+    client.add_argument(
+        "--paced", action="store_true",
+        help="the kernel spaces TCP's packets at --rate-mbps (else iperf3 throttles its writes)",
+    )  # fmt: skip
+    client.add_argument(
+        "--congestion", metavar="NAME", help="TCP's congestion control, such as bbr (the kernel's)"
+    )
+    client.add_argument("--dscp", type=whole(0, 63), default=0, help="traffic class (0)")
     client.add_argument("--streams", type=whole(1, 128), default=1, help="(1)")
     client.add_argument(
         "--payload-bytes", type=whole(16, 1 << 20), help="size of one write (iperf3's choice)"
@@ -143,7 +164,30 @@ def parse(arguments: list[str]) -> Namespace:
     for role in (server, client):
         role.add_argument("--out", required=True, metavar="FILE", help="iperf3's JSON")
         add_window(role)
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.role == "client" and (problem := _problem(args)):
+        parser.error(problem)
+    return args
+
+
+def _problem(args: Namespace) -> str | None:
+    if args.protocol == "udp" and (args.paced or args.congestion):
+        return "--paced and --congestion are TCP's; leave them out with --protocol udp"
+    if args.paced and not args.rate_mbps:
+        return "--paced needs --rate-mbps; add it"
+    known = congestion_controls()
+    if args.congestion and known and args.congestion not in known:
+        return f"--congestion {args.congestion}: this kernel has {', '.join(known)}"
+    return None
+
+
+def congestion_controls() -> list[str]:
+    """The congestion controls that this kernel offers; none if it does not say."""
+    try:
+        with open(_CONGESTION_CONTROLS, encoding="ascii") as file:
+            return sorted(file.read().split())
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":

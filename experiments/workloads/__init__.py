@@ -19,6 +19,7 @@ from experiments.workloads import (
     incast,
     inference,
     ingest,
+    matrix,
     probe,
     training,
     twamp,
@@ -41,6 +42,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
             incast,
             inference,
             bulk,
+            matrix,
         )
     }
 )

@@ -26,6 +26,10 @@ BYTES_PER_GB = 1e9
 MBPS_PER_GBPS = 1000
 WORKLOAD_NAME = r"^[a-z][a-z0-9-]{0,31}$"
 WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
+MORE_PORTS = 64
+"""How many ports a workload may take beside its first one."""
+# Below those that the kernel gives away by itself, for 150 workloads.
+_FIRST_MORE_PORT = 22_000
 Point = dict[str, Any]
 """One mark of a chart."""
 
@@ -78,8 +82,9 @@ class Slot:
     """What is one workload's own in a trial: its place, its port, its seed and its time.
 
     start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); measured_from_ns: when the
-    trial's warm-up is over; drained_at_ns: until when receivers stay. exact_clock: packets
-    leave when they are due (the clock `virtual`).
+    trial's warm-up is over; drained_at_ns: until when receivers stay. borders_ns: where a phase
+    begins or the last one ends. exact_clock: packets leave when they are due (the clock
+    `virtual`).
     """
 
     plan: NetworkPlan
@@ -91,9 +96,14 @@ class Slot:
     stop_at_ns: int
     measured_from_ns: int
     drained_at_ns: int
+    borders_ns: tuple[int, ...]
     exact_clock: bool
     prepared: Path
     """Where `Kind.prepare` has put what it made."""
+
+    def more_port(self, number: int) -> int:
+        """A further port of this workload's own, by a number below MORE_PORTS."""
+        return _FIRST_MORE_PORT + MORE_PORTS * self.index + number
 
     def out(self, name: str) -> str:
         """A file among the workload's samples."""
