@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.captures import capture_figures
 from experiments.control import controller_events
 from experiments.run_folder import TrialFolder
 from experiments.scenario import scenario_phases
@@ -23,12 +24,13 @@ def evaluate(folder: TrialFolder, job: Job, result: TrialResult) -> dict[str, An
     for workload in job.scenario.workloads:
         kind = kind_of(workload)
         figures[kind.group][workload.name] = kind.figures(trial, workload)
+    figures["captures"] = capture_figures(folder.samples, job.scenario.captures)
     return figures
 
 
 def no_figures() -> dict[str, Any]:
     """The figures of a trial that measured nothing."""
-    return {kind.group: {} for kind in KINDS.values()}
+    return {kind.group: {} for kind in KINDS.values()} | {"captures": {}}
 
 
 def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:

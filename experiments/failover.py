@@ -5,11 +5,13 @@ An *unimpaired* packet is neither lost, nor reordered, nor duplicated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from experiments.phases import Phase
 from traffic.clock import NS_PER_MS
 from traffic.probe_log import Rows, summarize
 from traffic.schedule import Schedule
@@ -109,6 +111,18 @@ def delivery(flow: ProbeFlow, from_ns: int, until_ns: int) -> Delivery:
         jitter_ms=_ms(found.jitter_ns),
         gaps=len(found.gaps),
     )
+
+
+def check_carried(flow: ProbeFlow, phases: Sequence[Phase], name: str) -> None:
+    """Raises ValueError if nothing of a flow arrived before any fault."""
+    healthy = phases[0]
+    if healthy.name != "before":
+        return
+    found = delivery(flow, healthy.from_ns, healthy.until_ns)
+    if found.sent and not found.received:
+        raise ValueError(
+            f"{name}: no packet arrived before any fault; the network did not carry it"
+        )
 
 
 def _ms(time_ns: float | None) -> float | None:

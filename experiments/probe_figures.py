@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from controller.graph import Graph
-from experiments.failover import Outage, ProbeFlow, delivery, outage
+from experiments.failover import Outage, ProbeFlow, check_carried, delivery, outage
 from experiments.healing import CutSeen, lost_by_stage, move
 from experiments.workloads.kind import Measured, Point
 from experiments.workloads.probe import ProbeWorkload
@@ -55,7 +55,7 @@ def probe_figures(trial: Measured, workload: ProbeWorkload) -> dict[str, Any]:
 
 def _class_figures(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) -> dict[str, Any]:
     begin_ns, end_ns = trial.phases[0].from_ns, trial.phases[-1].until_ns
-    _check_carried(trial, workload, flow)
+    check_carried(flow, trial.phases, workload.name)
     figures: dict[str, Any] = {
         "total": asdict(delivery(flow, begin_ns, end_ns)),
         "phases": {p.name: asdict(delivery(flow, p.from_ns, p.until_ns)) for p in trial.phases},
@@ -77,17 +77,6 @@ def _class_figures(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) ->
         figures["reversion"] = asdict(found)
         figures["move_back"] = _move(trial, flow, "reversion", mends[-1]["t_ns"], end_ns)
     return figures
-
-
-def _check_carried(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) -> None:
-    healthy = trial.phases[0]
-    if healthy.name != "before":
-        return
-    found = delivery(flow, healthy.from_ns, healthy.until_ns)
-    if found.sent and not found.received:
-        raise ValueError(
-            f"{workload.name}: no packet arrived before any fault; the network did not carry it"
-        )
 
 
 def longest_gaps(flow: ProbeFlow, from_ns: int, until_ns: int) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from experiments.captures import FOLDER, capture_process
 from experiments.phases import borders
 from experiments.processes import Program
 from experiments.run_folder import TrialFolder
@@ -51,4 +52,13 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
             )
             for one in kind_of(workload).processes(workload, slot)
         ]
+    return _captures(job, start_ns, stop_ns + drain_ns, out / "samples" / FOLDER) + found
+
+
+def _captures(job: Job, start_ns: int, stop_ns: int, out: Path) -> list[Program]:
+    found = []
+    for capture in job.scenario.captures:
+        out.mkdir(parents=True, exist_ok=True)
+        node, process = capture_process(capture, job.plan, start_ns, stop_ns, out)
+        found.append(Program(f"capture-{capture.name}", node, tuple(process.argv(sys.executable))))
     return found

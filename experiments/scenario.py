@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from experiments.captures import Capture
 from experiments.faults import Fault
 from experiments.phases import Phase, phases
 from experiments.workloads import Workload
@@ -73,6 +74,8 @@ class Scenario(Strict):
     duration_s: float = Field(gt=0, le=86_400)
     seed: int = Field(default=1, ge=0, lt=2**63)
     workloads: tuple[Workload, ...] = Field(min_length=1)
+    captures: tuple[Capture, ...] = ()
+    """Interfaces whose packets are kept as pcap files."""
     faults: tuple[Fault, ...] = ()
 
 

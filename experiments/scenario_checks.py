@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.policies import POLICIES
+from experiments.captures import capture_problems
 from experiments.faults import KINDS as FAULTS
 from experiments.faults.kind import FaultRecord
 from experiments.workloads import KINDS
@@ -30,8 +31,10 @@ def semantic_problems(
     return [
         *_policies(data, locate),
         *_bfd_spans(data, topology, locate),
-        *_workload_names(data, locate),
+        *_names(data, "workloads", "workload", locate),
+        *_names(data, "captures", "capture", locate),
         *_workloads(data, topology, locate, folder),
+        *_captures(data, topology, locate, folder),
         *_faults(data, topology, locate),
         *_buffers(data, locate),
         *_times(data, locate),
@@ -70,14 +73,23 @@ def _bfd_spans(
             yield Problem(locate(("bfd", "spans", str(name))), unknown("span", str(name), known))
 
 
-def _workload_names(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+def _names(data: Mapping[str, Any], key: str, what: str, locate: Locate) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, workload in _records(data, "workloads"):
-        name = workload.get("name")
+    for index, record in _records(data, key):
+        name = record.get("name")
         if isinstance(name, str) and name in seen:
-            place = locate(("workloads", index, "name"))
-            yield Problem(place, f"duplicate workload name {name!r}; names are unique")
+            place = locate((key, index, "name"))
+            yield Problem(place, f"duplicate {what} name {name!r}; names are unique")
         seen.add(str(name))
+
+
+def _captures(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate, folder: Path
+) -> Iterator[Problem]:
+    for index, capture in _records(data, "captures"):
+        record = Record(capture, data, topology, ("captures", index), locate, folder)
+        yield from capture_problems(record)
+        yield from _schedule(record)
 
 
 def _workloads(

@@ -20,6 +20,8 @@ from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topolo
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
 GATEWAY_MAC = "02:00:00:00:00:01"
 HOST_NETWORK_BITS = 8  # all hosts are in 10.0.0.0/8
+HOST_DEVICE = "eth0"
+"""What every host calls its network device."""
 HOST_MTU = 1500
 # Room for repair labels (4 bytes each): with equal MTUs full-size packets vanish.
 SPAN_MTU = 1600

@@ -16,6 +16,7 @@ from experiments.workloads import (
     bulk,
     checkpoint,
     collective,
+    crafted,
     incast,
     inference,
     ingest,
@@ -43,6 +44,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
             inference,
             bulk,
             matrix,
+            crafted,
         )
     }
 )
