@@ -13,6 +13,8 @@ import fcntl
 import os
 import threading
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from traffic.clock import NS_PER_S, now_ns, wait_until, wake_exactly
@@ -28,6 +30,8 @@ _GRACE_NS = 10 * NS_PER_S
 _CHECK_EVERY_NS = NS_PER_S // 10
 # The wrapper reads libiperf's report from a pipe only when it is whole.
 _PIPE_BYTES = 1 << 20
+_UDP_PAYLOAD_BYTES = 1448  # what the program iperf3 takes on a path of 1,500 bytes
+_ECN_SETTING = "/proc/sys/net/ipv4/tcp_ecn"
 _CONGESTION_CONTROLS = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 
 
@@ -71,9 +75,10 @@ def main(arguments: list[str]) -> int:
     write_json(args.out, transfer.report())  # fails before the run, not after
     if args.role == "client":
         wait_until(start_ns, stop)
-    if not stop.requested:
-        transfer.start()
-    transfer.wait(None if stop_ns is None else stop_ns + _GRACE_NS, stop)
+    with _asking_for_ecn(args.congestion if args.role == "client" else None):
+        if not stop.requested:
+            transfer.start()
+        transfer.wait(None if stop_ns is None else stop_ns + _GRACE_NS, stop)
     report = transfer.report()
     write_json(args.out, report)
     if report["status"] == "failed":
@@ -111,8 +116,9 @@ def _client(args: Namespace, start_ns: int, stop_ns: int | None) -> Any:
     client.num_streams = args.streams
     if args.rate_mbps and not args.paced:
         client.bandwidth = round(args.rate_mbps * 1e6)
-    if args.payload_bytes:
-        client.blksize = args.payload_bytes
+    if args.payload_bytes or args.protocol == "udp":
+        # The library's own choice for UDP would be fragments of 64 kB.
+        client.blksize = args.payload_bytes or _UDP_PAYLOAD_BYTES
     _set_options(client, args)
     return client
 
@@ -136,6 +142,37 @@ def _server(args: Namespace) -> Any:
     return server
 
 
+@contextmanager
+def _asking_for_ecn(congestion: str | None) -> Iterator[None]:
+    """Let connections of this host ask for ECN while dctcp runs.
+
+    libiperf chooses the congestion control of a socket that is connected already, and DCTCP
+    on a connection without ECN is Reno (RFC 8257, section 3.1). Without the right to change
+    the setting it stays as it is; iperf3 reports `dctcp-reno` then.
+    """
+    before = None
+    if congestion == "dctcp":
+        with suppress(OSError):
+            before = _ecn_setting()
+            _set_ecn("1")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with suppress(OSError):
+                _set_ecn(before)
+
+
+def _ecn_setting() -> str:
+    with open(_ECN_SETTING, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _set_ecn(value: str) -> None:
+    with open(_ECN_SETTING, "w", encoding="ascii") as file:
+        file.write(value)
+
+
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
     parser = Parser(prog=PROGRAM, description="Move bulk data with iperf3.")
@@ -154,7 +191,9 @@ def parse(arguments: list[str]) -> Namespace:
         help="the kernel spaces TCP's packets at --rate-mbps (else iperf3 throttles its writes)",
     )  # fmt: skip
     client.add_argument(
-        "--congestion", metavar="NAME", help="TCP's congestion control, such as bbr (the kernel's)"
+        "--congestion",
+        metavar="NAME",
+        help="TCP's congestion control, such as bbr; dctcp asks for ECN, and as root sees to it",
     )
     client.add_argument("--dscp", type=whole(0, 63), default=0, help="traffic class (0)")
     client.add_argument("--streams", type=whole(1, 128), default=1, help="(1)")

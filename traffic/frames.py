@@ -54,7 +54,8 @@ def build(args: Namespace, source: str, sequence: int) -> bytes:
     from scapy.layers.inet import IP  # noqa: PLC0415  --help must not wait for Scapy
 
     host = args.to[0]
-    network = IP(src=source, dst=host, tos=args.dscp << 2 | args.ecn, id=sequence & 0xFFFF)
+    # Never 0: the kernel would put another number there, which the invariant CRC covers.
+    network = IP(src=source, dst=host, tos=args.dscp << 2 | args.ecn, id=1 + sequence % 0xFFFF)
     number = sequence // args.flows
     flow = sequence % args.flows
     payload = NUMBER.pack(sequence).ljust(args.payload_bytes, b"\0")

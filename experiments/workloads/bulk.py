@@ -39,7 +39,7 @@ class BulkWorkload(ShapedFields):
     paced: bool = False
     """The kernel spaces TCP's packets at the rate; else iperf3 throttles its writes."""
     congestion: Congestion = "cubic"
-    """TCP's congestion control; dctcp falls back to reno where no queue marks packets."""
+    """TCP's congestion control."""
     streams: int = Field(default=1, ge=1, le=32)
     """Connections; ramp_s starts them one after another."""
     dscp: int = Field(default=0, ge=0, le=63)
@@ -143,7 +143,9 @@ def _transfer_processes(
     ending = "" if index == 0 else f"-{index}"
     port = slot.port if index == 0 else slot.more_port(index)
     server = BulkServer(
-        out=slot.out(f"server{ending}.json"), stop_at_ns=slot.drained_at_ns, port=port
+        out=slot.out(f"server{ending}.json"),
+        stop_at_ns=slot.drained_at_ns,
+        port=port,
     )
     yield HostProcess(f"server{ending}", workload.to_host, server)
     tcp, rate_gbps = workload.protocol == "tcp", workload.rate_gbps
