@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.failover import ProbeFlow, check_carried, delivery
+from experiments.pcap_frames import sent_from
 from experiments.workloads.crafted import CraftedWorkload
 from experiments.workloads.kind import Measured
-from traffic.clock import NS_PER_S
 from traffic.frames import NUMBER, NUMBER_OFFSET, UDP_OFFSET
 
 _TOS_OFFSET = 14 + 1
-_SOURCE_ADDRESS = slice(14 + 12, 14 + 16)
 _CONGESTION_MET = 3
 
 
@@ -32,10 +28,9 @@ def crafted_figures(trial: Measured, workload: CraftedWorkload, not_sent: int) -
     rows: list[tuple[int, int, int]] = []
     flows: Counter[int] = Counter()
     marks = 0
-    source = bytes(int(part) for part in trial.plan.host(workload.from_host).ip.split("."))
     at = NUMBER_OFFSET[workload.form]
-    for at_ns, frame in pcap_frames(path):
-        if frame[_SOURCE_ADDRESS] != source or len(frame) < at + NUMBER.size:
+    for at_ns, frame in sent_from(path, trial.plan.host(workload.from_host).ip):
+        if len(frame) < at + NUMBER.size:
             continue
         (sequence,) = NUMBER.unpack_from(frame, at)
         rows.append((sequence, schedule.due_ns(workload.rate_pps, sequence), at_ns))
@@ -58,21 +53,3 @@ def crafted_figures(trial: Measured, workload: CraftedWorkload, not_sent: int) -
         "congestion_marks": marks if workload.ecn != _CONGESTION_MET else None,
         "not_sent": not_sent,
     }
-
-
-def pcap_frames(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(CLOCK_MONOTONIC ns, bytes) of each packet of a capture, by the summary beside it.
-
-    Raises OSError, and ValueError for a damaged file.
-    """
-    from scapy.error import Scapy_Exception  # noqa: PLC0415 - takes long to import
-    from scapy.utils import RawPcapReader  # noqa: PLC0415 - the same
-
-    summary = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
-    offset_ns = summary["realtime_minus_monotonic_ns"]
-    try:
-        with RawPcapReader(str(path)) as reader:
-            for packet, told in reader:
-                yield told.sec * NS_PER_S + told.usec - offset_ns, packet
-    except (Scapy_Exception, EOFError) as error:
-        raise ValueError(f"{path.name} is damaged: {error}") from None

@@ -22,6 +22,7 @@ from experiments.workloads import (
     ingest,
     matrix,
     probe,
+    replay,
     training,
     twamp,
 )
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
             bulk,
             matrix,
             crafted,
+            replay,
         )
     }
 )

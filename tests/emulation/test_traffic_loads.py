@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from experiments.crafted_figures import pcap_frames
+from experiments.pcap_frames import pcap_frames
 from tests.emulation.stars import (
     SECOND_NS,
     in_host,
