@@ -13,21 +13,16 @@ import socket
 import struct
 from argparse import Namespace
 from contextlib import ExitStack
+from functools import partial
 
 from traffic.batch_receive import BatchReceiver
-from traffic.clock import (
-    NS_PER_MS,
-    AbsoluteSleep,
-    now_ns,
-    realtime_offset_ns,
-    wait_until,
-    wake_exactly,
-)
+from traffic.clock import NS_PER_MS, realtime_offset_ns, wake_exactly
 from traffic.command import MAX_PORT, Failure, Parser, add_window, run, whole, window
 from traffic.output import write_json
 from traffic.packet_filter import port_filter
 from traffic.pcap_file import LINKTYPE_ETHERNET, PcapWriter
 from traffic.stopping import Stop
+from traffic.udp import listening, take_regularly
 
 PROGRAM = "traffic.capture"
 
@@ -83,13 +78,9 @@ def main(arguments: list[str]) -> int:
             stack.enter_context(_occupied(args.port))
         capture = _Capture(stack.enter_context(_opened(args)), args, file)
         write_json(f"{args.out}.json", capture.summary(interrupted=True))
-        wait_until(start_ns, stop)
-        sleep, wake_ns = AbsoluteSleep(), max(start_ns, now_ns())
-        while not stop.requested and (stop_ns is None or wake_ns < stop_ns):
-            wake_ns += _WAKE_EVERY_NS
-            sleep(wake_ns if stop_ns is None else min(wake_ns, stop_ns))
-            capture.take(start_ns, stop_ns)
-        capture.take(start_ns, stop_ns)
+        take_regularly(
+            partial(capture.take, start_ns, stop_ns), _WAKE_EVERY_NS, start_ns, stop_ns, stop
+        )
         ended_early = stop.requested and stop_ns is not None
         write_json(f"{args.out}.json", capture.summary(interrupted=ended_early))
     return 0
@@ -113,13 +104,8 @@ def _opened(args: Namespace) -> socket.socket:
 
 def _occupied(port: int) -> socket.socket:
     """A socket that takes the port, so that nobody answers that nobody listens there."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        sock.bind(("", port))
-    except OSError as error:
-        sock.close()
-        raise Failure(f"cannot take port {port}: {error.strerror}") from None
+    sock = listening("", port)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     return sock
 
 

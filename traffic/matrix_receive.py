@@ -7,11 +7,12 @@ from argparse import Namespace
 from bisect import bisect_right
 
 from traffic.batch_receive import BatchReceiver
-from traffic.clock import NS_PER_MS, AbsoluteSleep, now_ns, realtime_offset_ns, wait_until
-from traffic.command import Failure, window
+from traffic.clock import NS_PER_MS, realtime_offset_ns
+from traffic.command import window
 from traffic.output import write_json
 from traffic.probe_packet import HEADER, MAGIC
 from traffic.stopping import Stop
+from traffic.udp import listening, take_regularly
 
 _WAKE_EVERY_NS = 50 * NS_PER_MS
 
@@ -72,21 +73,10 @@ def receive(args: Namespace) -> int:
     """Count as the arguments say, then write the counts. Raises Failure."""
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((args.bind, args.port))
-        except OSError as error:
-            where = f"{args.bind or '*'}:{args.port}"
-            raise Failure(f"cannot listen on {where}: {error.strerror}") from None
+    with listening(args.bind, args.port) as sock:
         receiver = _Receiver(sock, args.borders_ns)
         write_json(args.out, receiver.summary(interrupted=True))  # fails before the run, not after
-        wait_until(start_ns, stop)
-        sleep, wake_ns = AbsoluteSleep(), max(start_ns, now_ns())
-        while not stop.requested and (stop_ns is None or wake_ns < stop_ns):
-            wake_ns += _WAKE_EVERY_NS
-            sleep(wake_ns if stop_ns is None else min(wake_ns, stop_ns))
-            receiver.take()
-        receiver.take()
+        take_regularly(receiver.take, _WAKE_EVERY_NS, start_ns, stop_ns, stop)
         ended_early = stop.requested and stop_ns is not None
         write_json(args.out, receiver.summary(interrupted=ended_early))
     return 0

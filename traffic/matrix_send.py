@@ -8,16 +8,15 @@ import socket
 from argparse import Namespace
 
 from traffic.clock import NS_PER_S, AbsoluteSleep, wait_until
-from traffic.command import Failure, window
+from traffic.command import window
 from traffic.output import write_json
 from traffic.probe_packet import HEADER, MAGIC
 from traffic.schedule import Schedule, schedule_of
 from traffic.stopping import Stop
+from traffic.udp import sending
 
 FRAME_BYTES = 8 + 20 + 14
 """What UDP, IPv4 and Ethernet put around a payload; a flow's rate counts it."""
-
-_SEND_BUFFER_BYTES = 4 << 20
 
 
 class Flow:
@@ -43,14 +42,10 @@ def packets_before(
 ) -> int:
     """How many of a flow's packets are due before a moment."""
     bits = (payload_bytes + FRAME_BYTES) * 8
-    low, high = 0, max(0, stop_ns - schedule.start_ns) * rate_bps // (bits * NS_PER_S) + 1
-    while low < high:
-        middle = (low + high) // 2
-        if schedule.at(work_ns(rate_bps, payload_bytes, phase, middle)) < stop_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    most = max(0, stop_ns - schedule.start_ns) * rate_bps // (bits * NS_PER_S) + 1
+    return schedule.count_before(
+        stop_ns, lambda number: work_ns(rate_bps, payload_bytes, phase, number), most
+    )
 
 
 def phase_of(seed: int, number: int) -> int:
@@ -118,13 +113,7 @@ def send(args: Namespace) -> int:
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
     schedule = schedule_of(args, start_ns)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, args.dscp << 2)
-        except OSError as error:
-            raise Failure(f"cannot send: {error.strerror}") from None
-        sock.setblocking(False)
+    with sending(args.dscp) as sock:
         sender = _Sender(sock, args, schedule)
         write_json(args.out, sender.summary(interrupted=True))  # fails before the run, not after
         wait_until(start_ns - 1, stop)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from argparse import Namespace
 from array import array
 
 from traffic.batch_receive import BatchReceiver
-from traffic.clock import NS_PER_MS, AbsoluteSleep, now_ns, realtime_offset_ns, wait_until
-from traffic.command import Failure, window
+from traffic.clock import NS_PER_MS, realtime_offset_ns
+from traffic.command import window
 from traffic.output import JsonLines, cannot_write, write_json
 from traffic.probe_flow import FlowAccount
 from traffic.probe_packet import HEADER, MAGIC
 from traffic.stopping import Stop
+from traffic.udp import listening, take_regularly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-# The kernel stamps arrivals, so reading them late costs no exactness.
 _WAKE_EVERY_NS = 20 * NS_PER_MS
 # Three for each packet: a receiver that lags takes what waits in parts.
 _MOST_VALUES = 3 * 4096
@@ -149,31 +148,9 @@ def receive(args: Namespace) -> int:
     """Record as the arguments say, then write the summary. Raises Failure."""
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
-    with _bound(args) as sock:
-        receiver = BatchReceiver(sock, HEADER)
-        with _Recorder(receiver, args) as recorder:
-            _record(recorder, start_ns, stop_ns, stop)
+    with listening(args.bind, args.port) as sock:
+        with _Recorder(BatchReceiver(sock, HEADER), args) as recorder:
+            take_regularly(recorder.take, _WAKE_EVERY_NS, start_ns, stop_ns, stop)
         ended_early = stop.requested and stop_ns is not None
         write_json(f"{args.out}.json", recorder.summary(interrupted=ended_early))
     return 0
-
-
-def _record(recorder: _Recorder, start_ns: int, stop_ns: int | None, stop: Stop) -> None:
-    wait_until(start_ns, stop)
-    sleep, wake_ns = AbsoluteSleep(), max(start_ns, now_ns())
-    while not stop.requested and (stop_ns is None or wake_ns < stop_ns):
-        wake_ns += _WAKE_EVERY_NS
-        sleep(wake_ns if stop_ns is None else min(wake_ns, stop_ns))
-        recorder.take()
-    recorder.take()
-
-
-def _bound(args: Namespace) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.bind((args.bind, args.port))
-    except OSError as error:
-        sock.close()
-        where = f"{args.bind or '*'}:{args.port}"
-        raise Failure(f"cannot listen on {where}: {error.strerror}") from None
-    return sock

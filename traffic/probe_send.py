@@ -8,14 +8,13 @@ from argparse import Namespace
 from contextlib import ExitStack
 
 from traffic.clock import AbsoluteSleep, now_ns, run_first, wait_until
-from traffic.command import Failure, window
+from traffic.command import window
 from traffic.output import write_json
 from traffic.probe_packet import HEADER, MAGIC
 from traffic.schedule import Schedule, schedule_of
 from traffic.stopping import Stop
+from traffic.udp import sending
 
-# Enough that a full queue below never makes a send wait.
-_SEND_BUFFER_BYTES = 4 << 20
 # Reading the clock takes virtual time and wall time; a sample shows a sender that lags.
 _CHECK_EVERY = 100
 
@@ -114,7 +113,7 @@ def send(args: Namespace) -> int:
     schedule = schedule_of(args, start_ns)
     with ExitStack() as sockets:
         flows = [
-            _Flow(sockets.enter_context(_connected(args, dscp)), number, dscp, args.payload_bytes)
+            _Flow(sockets.enter_context(sending(dscp, args.to)), number, dscp, args.payload_bytes)
             for number, dscp in enumerate(args.dscp, start=args.flow)
         ]
         sender = _Sender(flows, args, schedule)
@@ -124,16 +123,3 @@ def send(args: Namespace) -> int:
         sender.send_until(stop_ns, stop)
     write_json(args.out, sender.summary(interrupted=stop.requested))
     return 0
-
-
-def _connected(args: Namespace, dscp: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
-        sock.connect(args.to)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise Failure("cannot send to {}:{}: {}".format(*args.to, error.strerror)) from None
-    return sock

@@ -8,6 +8,8 @@ and those who evaluate a receiver's record, never have to tell each other.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from math import isqrt
 
 from traffic.command import Failure, number
@@ -61,15 +63,16 @@ class Schedule:
         return self.at(sequence * _NS_PER_S // rate_pps)
 
     def packets_before(self, rate_pps: int, stop_ns: int) -> int:
-        """How many packets are due before a moment: the first that is due then or later."""
-        low, high = 0, max(0, stop_ns - self.start_ns) * rate_pps // _NS_PER_S + 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.due_ns(rate_pps, middle) < stop_ns:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        """How many packets are due before a moment."""
+        most = max(0, stop_ns - self.start_ns) * rate_pps // _NS_PER_S + 1
+        return self.count_before(stop_ns, lambda number: number * _NS_PER_S // rate_pps, most)
+
+    def count_before(self, stop_ns: int, work_ns: Callable[[int], int], most: int) -> int:
+        """The first number, from 0 to `most`, whose work is done at a moment or later.
+
+        work_ns: how much work each number comes after; it never falls.
+        """
+        return bisect_left(range(most), stop_ns, key=lambda number: self.at(work_ns(number)))
 
 
 def add_schedule(parser: ArgumentParser) -> None:

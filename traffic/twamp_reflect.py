@@ -9,10 +9,11 @@ from argparse import Namespace
 from collections import OrderedDict
 
 from traffic.clock import NS_PER_MS, NS_PER_S, now_ns, realtime_ns, run_first, wait_until
-from traffic.command import Failure, window
+from traffic.command import window
 from traffic.output import write_json
 from traffic.stopping import Stop
 from traffic.twamp_packet import LEAST_REQUEST_BYTES, reply, session_of
+from traffic.udp import listening
 
 _LARGEST_BYTES = 65_535
 _SO_TIMESTAMPNS = 35
@@ -107,12 +108,7 @@ def reflect(args: Namespace) -> int:
     """Reflect as the arguments say, then write the summary. Raises Failure."""
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((args.bind, args.port))
-        except OSError as error:
-            where = f"{args.bind or '*'}:{args.port}"
-            raise Failure(f"cannot listen on {where}: {error.strerror}") from None
+    with listening(args.bind, args.port) as sock:
         sock.setblocking(False)
         reflector = Reflector(sock, args.stateless)
         write_json(args.out, reflector.summary(interrupted=True))  # fails before the run

@@ -15,12 +15,13 @@ from traffic.clock import (
     run_first,
     wait_until,
 )
-from traffic.command import Failure, window
+from traffic.command import window
 from traffic.output import write_json
 from traffic.probe_flow import FlowAccount, Histogram
 from traffic.schedule import Schedule, schedule_of
 from traffic.stopping import Stop
 from traffic.twamp_packet import REFLECTOR, between_ns, ntp_of, request
+from traffic.udp import sending
 
 _TAKE_EVERY_NS = 20 * NS_PER_MS
 
@@ -143,14 +144,7 @@ def send(args: Namespace) -> int:
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
     schedule = schedule_of(args, start_ns)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, args.dscp << 2)
-            sock.connect(args.to)
-        except OSError as error:
-            message = "cannot send to {}:{}: {}".format(*args.to, error.strerror)
-            raise Failure(message) from None
-        sock.setblocking(False)
+    with sending(args.dscp, args.to) as sock:
         sender = _Sender(sock, args, schedule)
         write_json(args.out, sender.summary(interrupted=True))  # fails before the run, not after
         run_first()
