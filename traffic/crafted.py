@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from traffic.clock import realtime_ns, wait_until, wake_exactly
+from traffic.clock import realtime_ns, run_first, wait_until, wake_exactly
 from traffic.command import Parser, add_window, address, run, whole, window
 from traffic.frames import FORMS, MAX_QUEUE_PAIR, MAX_VNI, NUMBER, build
 from traffic.output import write_json
@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
         count = due if count is None else min(count, due)
     with RawSender() as sender:
         write_json(args.out, _summary(args, source, 0, sender, interrupted=True))
+        run_first()
         due = _send(args, sender, source, schedule, count, stop)
     write_json(args.out, _summary(args, source, due, sender, interrupted=stop.requested))
     return 0

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from traffic.clock import NS_PER_S, now_ns, wait_until, wake_exactly
+from traffic.clock import NS_PER_S, now_ns, run_first, wait_until, wake_exactly
 from traffic.command import Failure, Parser, add_window, number, run, window
 from traffic.output import write_json
 from traffic.raw_packets import RawSender, source_of
@@ -93,6 +93,7 @@ def main(arguments: list[str]) -> int:
     with RawSender() as sender:
         replay = _Replay(args, recording, sender)
         write_json(args.out, replay.summary(interrupted=True))  # fails before the run, not after
+        run_first()
         replay.run(start_ns, stop_ns, stop)
     write_json(args.out, replay.summary(interrupted=stop.requested))
     return 0
