@@ -26,7 +26,7 @@ PROGRAM = "traffic.replay"
 _ANY_PORT = 9
 
 
-class _Recording:
+class Recording:
     """The file's IPv4 packets, each with its time after the first one."""
 
     def __init__(self, path: str, source: str, target: str) -> None:
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
     wake_exactly()
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
-    recording = _Recording(args.pcap, source_of((args.to, _ANY_PORT)), args.to)
+    recording = Recording(args.pcap, source_of((args.to, _ANY_PORT)), args.to)
     with RawSender() as sender:
         replay = _Replay(args, recording, sender)
         write_json(args.out, replay.summary(interrupted=True))  # fails before the run, not after
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Replay:
-    def __init__(self, args: Namespace, recording: _Recording, sender: RawSender) -> None:
+    def __init__(self, args: Namespace, recording: Recording, sender: RawSender) -> None:
         self.args, self.recording, self.sender = args, recording, sender
         self.due = self.worst_late_ns = 0
 

@@ -167,6 +167,10 @@ class Measured:
         """Where the workload's samples lie."""
         return self.samples / workload.name
 
+    def prepared(self, workload: WorkloadFields) -> Path:
+        """Where what was made for it beforehand lies."""
+        return self.samples.parent / "prepared" / workload.name
+
     def seconds(self, at_ns: int) -> float:
         """A moment as seconds after the start of the workloads."""
         return (at_ns - self.start_ns) / NS_PER_S

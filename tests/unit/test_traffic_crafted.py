@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from scapy.contrib.roce import BTH
 from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.utils import PcapReader, PcapWriter
 
+from experiments.replay_figures import arrived
 from tests.unit.traffic_processes import end, start
 from traffic.crafted import parse
 from traffic.describe import CraftedPackets, PcapReplay
 from traffic.frames import NUMBER, build, flow_label, source_port
 from traffic.packet_filter import port_filter
-from traffic.pcap_file import LINKTYPE_RAW
+from traffic.pcap_file import LINKTYPE_ETHERNET, LINKTYPE_RAW
 from traffic.pcap_file import PcapWriter as OwnWriter
+from traffic.replay import Recording
 
 
 def packets(count: int, *options: str) -> list[Any]:
@@ -133,3 +136,24 @@ def test_a_bad_recording_ends_with_one_line(tmp_path: Path) -> None:
 
 def test_a_port_filter_is_a_program_of_whole_instructions() -> None:
     assert len(port_filter(4791)._code) == 14 * 8
+
+
+def test_replayed_packets_are_known_again_among_others(tmp_path: Path) -> None:
+    recorded, received = tmp_path / "recorded.pcap", tmp_path / "received.pcap"
+    made = packets(6, "--kind", "rocev2", "--flows", "2")
+    with OwnWriter(str(recorded), LINKTYPE_RAW) as file:
+        for number, packet in enumerate(made):
+            file.write(number, bytes(packet))
+    recording = Recording(str(recorded), "10.0.0.7", "10.0.0.8")
+    sent = [packet for _, packet in recording.packets()]
+    assert [IP(packet).dst for packet in sent] == ["10.0.0.8"] * 6
+    stranger = bytes(IP(src="10.0.0.7", dst="10.0.0.8") / UDP(sport=1, dport=4791))
+    with OwnWriter(str(received), LINKTYPE_ETHERNET) as file:
+        for packet in (sent[0], stranger, sent[2], sent[2], sent[4]):
+            routed = IP(packet)
+            routed.ttl -= 1
+            del routed.chksum
+            file.write(0, bytes(Ether(type=0x0800) / routed) + bytes(4))
+    Path(f"{received}.json").write_text('{"realtime_minus_monotonic_ns": 0}')
+    again = Recording(str(recorded), "10.0.0.7", "10.0.0.8")
+    assert arrived(again, 5, received, "10.0.0.7") == 3
