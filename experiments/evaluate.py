@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.captures import capture_figures
 from experiments.control import controller_events
-from experiments.phases import phases
 from experiments.run_folder import TrialFolder
+from experiments.scenario import scenario_phases
 from experiments.trial_job import Job, TrialResult
 from experiments.workloads import KINDS, kind_of
 from experiments.workloads.kind import Measured
@@ -23,26 +24,25 @@ def evaluate(folder: TrialFolder, job: Job, result: TrialResult) -> dict[str, An
     for workload in job.scenario.workloads:
         kind = kind_of(workload)
         figures[kind.group][workload.name] = kind.figures(trial, workload)
+    figures["captures"] = capture_figures(folder.samples, job.scenario.captures)
     return figures
 
 
 def no_figures() -> dict[str, Any]:
     """The figures of a trial that measured nothing."""
-    return {kind.group: {} for kind in KINDS.values()}
+    return {kind.group: {} for kind in KINDS.values()} | {"captures": {}}
 
 
 def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:
     """A measured trial as its workloads read it. Raises OSError or ValueError."""
     scenario, start_ns = job.scenario, result.start_ns
     assert start_ns is not None  # only measured trials are evaluated
-    # What is there from the beginning belongs to the network.
-    broken = [(fault.at_s, fault.repair_at_s) for fault in scenario.faults if fault.at_s > 0]
     return Measured(
         samples=folder.samples,
         plan=job.plan,
         start_ns=start_ns,
         stop_ns=start_ns + round(scenario.duration_s * NS_PER_S),
-        phases=phases(start_ns, scenario.warmup_s, scenario.duration_s, broken),
+        phases=scenario_phases(scenario, start_ns),
         steps=result.faults,
         repairs_s=tuple(fault.repair_at_s for fault in scenario.faults),
         events=controller_events(folder.path),

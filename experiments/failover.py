@@ -5,14 +5,16 @@ An *unimpaired* packet is neither lost, nor reordered, nor duplicated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from experiments.phases import Phase
 from traffic.clock import NS_PER_MS
 from traffic.probe_log import Rows, summarize
-from traffic.probe_packet import packets_before
+from traffic.schedule import Schedule
 
 MS_PER_S = 1000.0
 # Longer than the micro-loops of a converging network, shorter than a training step.
@@ -25,19 +27,19 @@ class ProbeFlow:
     """A probe's receiver log: what should have come, and what came when.
 
     rows: shape (n, 3): sequence, transmit time ns, receive time ns, in order of arrival.
-    start_ns: when sequence 0 was due; rate_pps: offered load.
+    schedule: when each sequence was due; rate_pps: offered load while it works fully.
     count: packets that the schedule holds.
     """
 
     rows: Rows
-    start_ns: int
+    schedule: Schedule
     rate_pps: int
     count: int
 
     def sequences_due(self, from_ns: int, until_ns: int) -> tuple[int, int]:
         """The first sequence due at from_ns or later, and the first due at until_ns or later."""
-        first = packets_before(self.start_ns, self.rate_pps, from_ns)
-        last = packets_before(self.start_ns, self.rate_pps, until_ns)
+        first = self.schedule.packets_before(self.rate_pps, from_ns)
+        last = self.schedule.packets_before(self.rate_pps, until_ns)
         return min(first, self.count), min(last, self.count)
 
 
@@ -68,7 +70,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a flow's packets in a span of time."""
+    """What became of a flow's packets in a span of time; `ProbeSummary` explains the figures."""
 
     sent: int
     received: int
@@ -77,7 +79,12 @@ class Delivery:
     reordered: int
     delay_p50_ms: float | None
     delay_p99_ms: float | None
+    delay_p999_ms: float | None
     delay_max_ms: float | None
+    pdv_p999_ms: float | None
+    ipdv_ms: float | None
+    jitter_ms: float | None
+    gaps: int
 
 
 def delivery(flow: ProbeFlow, from_ns: int, until_ns: int) -> Delivery:
@@ -97,8 +104,25 @@ def delivery(flow: ProbeFlow, from_ns: int, until_ns: int) -> Delivery:
         reordered=found.reordered,
         delay_p50_ms=_ms(found.delay_p50_ns),
         delay_p99_ms=_ms(found.delay_p99_ns),
+        delay_p999_ms=_ms(found.delay_p999_ns),
         delay_max_ms=_ms(found.delay_max_ns),
+        pdv_p999_ms=_ms(found.pdv_p999_ns),
+        ipdv_ms=_ms(found.ipdv_ns),
+        jitter_ms=_ms(found.jitter_ns),
+        gaps=len(found.gaps),
     )
+
+
+def check_carried(flow: ProbeFlow, phases: Sequence[Phase], name: str) -> None:
+    """Raises ValueError if nothing of a flow arrived before any fault."""
+    healthy = phases[0]
+    if healthy.name != "before":
+        return
+    found = delivery(flow, healthy.from_ns, healthy.until_ns)
+    if found.sent and not found.received:
+        raise ValueError(
+            f"{name}: no packet arrived before any fault; the network did not carry it"
+        )
 
 
 def _ms(time_ns: float | None) -> float | None:

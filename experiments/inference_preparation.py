@@ -38,10 +38,25 @@ def prepare(workload: InferenceWorkload, given: Preparation) -> None:
     write_json(given.folder / "placement.json", orders)
     trace = _trace(workload.trace, given)
     lengths = _trace(workload.lengths, given)
+    window_s = (workload.stop_s or given.duration_s) - workload.start_s
     for number, user in enumerate(workload.users):
         seed = given.seed + _NEXT_USER * number
-        requests = _requests(workload, number, trace, lengths, seed, given.duration_s)
+        requests = _scheduled(
+            _requests(workload, number, trace, lengths, seed, window_s), workload, window_s
+        )
         write_plan(str(given.folder / f"{user}.csv"), requests)
+
+
+def _scheduled(
+    requests: Iterator[PlannedRequest], workload: InferenceWorkload, window_s: float
+) -> Iterator[PlannedRequest]:
+    """The requests by the workload's schedule: none while it rests, fewer in its ramp."""
+    schedule = workload.schedule(-workload.begins_ns(0))  # times are after its own start
+    for request in requests:
+        due_ns = schedule.at(request.due_ns)
+        if due_ns >= round(window_s * NS_PER_S):
+            return
+        yield PlannedRequest(due_ns, request.prompt_tokens, request.answer_tokens, request.tools)
 
 
 def _trace(name: str | None, given: Preparation) -> RequestTrace | None:

@@ -48,3 +48,8 @@ def phases(
         Phase("after", at(last_s), at(duration_s)),
     )
     return tuple(part for part in parts if part.until_ns > part.from_ns)
+
+
+def borders(parts: Sequence[Phase]) -> tuple[int, ...]:
+    """The moments at which phases begin, and at which the last one ends."""
+    return (*(part.from_ns for part in parts), parts[-1].until_ns)

@@ -9,44 +9,57 @@ from typing import Any
 import numpy as np
 
 from controller.graph import Graph
-from experiments.failover import Outage, ProbeFlow, delivery, outage
+from experiments.failover import Outage, ProbeFlow, check_carried, delivery, outage
 from experiments.healing import CutSeen, lost_by_stage, move
 from experiments.workloads.kind import Measured, Point
 from experiments.workloads.probe import ProbeWorkload
 from traffic.clock import NS_PER_MS, NS_PER_S
-from traffic.probe_log import read_rows
-from traffic.probe_packet import packets_before
+from traffic.probe_log import gaps_between, read_rows
 
 NS_PER_US = 1_000
 ZOOM_BEFORE_MS = 20.0
 ZOOM_AFTER_MS = 130.0
+LONGEST_GAPS = 20
 _UDP_OVERHEAD_BYTES = 8 + 20 + 14  # UDP, IPv4 and Ethernet headers
 
 _Step = Mapping[str, Any]
 
 
-def probe_flow(trial: Measured, workload: ProbeWorkload) -> ProbeFlow:
-    """What a probe's receiver wrote, with the schedule that it was sent on."""
-    rows = read_rows(trial.folder(workload) / "received.i64x3")
-    count = packets_before(trial.start_ns, workload.rate_pps, trial.stop_ns)
-    return ProbeFlow(rows, trial.start_ns, workload.rate_pps, count)
+def probe_flow(trial: Measured, workload: ProbeWorkload, number: int = 0) -> ProbeFlow:
+    """What a probe's receiver wrote of one class, with the schedule that it was sent on."""
+    name = "received.i64x3" if number == 0 else f"received.i64x3.{number}"
+    rows = read_rows(trial.folder(workload) / name)
+    schedule = workload.schedule(trial.start_ns)
+    stop_ns = workload.ends_ns(trial.start_ns, trial.stop_ns)
+    count = schedule.packets_before(workload.rate_pps, stop_ns)
+    return ProbeFlow(rows, schedule, workload.rate_pps, count)
 
 
 def probe_figures(trial: Measured, workload: ProbeWorkload) -> dict[str, Any]:
-    """All figures of a probe. Raises OSError or ValueError if its rows are missing or damaged."""
-    flow = probe_flow(trial, workload)
-    begin_ns, end_ns = trial.phases[0].from_ns, trial.phases[-1].until_ns
-    healthy = trial.phases[0]
-    if healthy.name == "before" and not delivery(flow, begin_ns, healthy.until_ns).received:
-        raise ValueError(
-            f"{workload.name}: no packet arrived before any fault; the network did not carry it"
-        )
-    figures: dict[str, Any] = {
+    """All figures of a probe: those of its first class, and beside them those of each class.
+
+    Raises OSError or ValueError if its rows are missing or damaged.
+    """
+    classes = {
+        str(dscp): _class_figures(trial, workload, probe_flow(trial, workload, number))
+        for number, dscp in enumerate(workload.dscp)
+    }
+    return {
         "from": workload.from_host,
         "to": workload.to_host,
         "rate_pps": workload.rate_pps,
+        **classes[str(workload.dscp[0])],
+        "classes": classes,
+    }
+
+
+def _class_figures(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) -> dict[str, Any]:
+    begin_ns, end_ns = trial.phases[0].from_ns, trial.phases[-1].until_ns
+    check_carried(flow, trial.phases, workload.name)
+    figures: dict[str, Any] = {
         "total": asdict(delivery(flow, begin_ns, end_ns)),
         "phases": {p.name: asdict(delivery(flow, p.from_ns, p.until_ns)) for p in trial.phases},
+        "longest_gaps": longest_gaps(flow, begin_ns, end_ns),
         "failover": None,
         "reoptimisation": None,
         "reversion": None,
@@ -64,6 +77,14 @@ def probe_figures(trial: Measured, workload: ProbeWorkload) -> dict[str, Any]:
         figures["reversion"] = asdict(found)
         figures["move_back"] = _move(trial, flow, "reversion", mends[-1]["t_ns"], end_ns)
     return figures
+
+
+def longest_gaps(flow: ProbeFlow, from_ns: int, until_ns: int) -> list[dict[str, Any]]:
+    """The LONGEST_GAPS longest gaps among the packets due in a time, in their order."""
+    first, last = flow.sequences_due(from_ns, until_ns)
+    gaps = gaps_between(flow.rows, first, last)
+    longest = sorted(gaps, key=lambda gap: -gap.missing)[:LONGEST_GAPS]
+    return [asdict(gap) for gap in sorted(longest, key=lambda gap: gap.first_missing)]
 
 
 def _move(
@@ -162,17 +183,19 @@ def _seen(trial: Measured, way: _WayToCut, cut: _Step) -> CutSeen:
 
 
 def loss_over_time(trial: Measured, workload: ProbeWorkload, bin_ms: int) -> Iterator[Point]:
-    """Share of a probe's packets lost, in bins of their due time."""
+    """Share of a probe's packets lost, in bins of their due time, where packets were due."""
     flow = probe_flow(trial, workload)
-    per_bin = max(1, workload.rate_pps * bin_ms // 1000)
-    bins = -(-flow.count // per_bin)
-    got = np.bincount(np.unique(flow.rows[:, 0]) // per_bin, minlength=bins)
-    for index in range(bins):
-        due = min(per_bin, flow.count - index * per_bin)
-        yield {
-            "t_s": round(index * per_bin / workload.rate_pps, 6),
-            "lost_percent": round(100 * (due - int(got[index])) / due, 3),
-        }
+    got = np.unique(flow.rows[:, 0])
+    bin_ns, from_ns = bin_ms * NS_PER_MS, trial.start_ns
+    while from_ns < trial.stop_ns:
+        first, last = flow.sequences_due(from_ns, from_ns + bin_ns)
+        if last > first:
+            received = int(np.searchsorted(got, last) - np.searchsorted(got, first))
+            yield {
+                "t_s": round(trial.seconds(from_ns), 6),
+                "lost_percent": round(100 * (last - first - received) / (last - first), 3),
+            }
+        from_ns += bin_ns
 
 
 def around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
@@ -190,7 +213,7 @@ def around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
     }
     step = max(1, (last - first) // 400)
     for sequence in range(first, last, step):
-        due_ns = flow.start_ns + sequence * NS_PER_S // flow.rate_pps
+        due_ns = flow.schedule.due_ns(flow.rate_pps, sequence)
         yield {
             "t_ms": round((due_ns - cut_ns) / NS_PER_MS, 3),
             "delay_ms": delays_ms.get(sequence, 0),

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from experiments.captures import Capture
 from experiments.faults import Fault
+from experiments.phases import Phase, phases
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
 from topologies.spec import Strict
@@ -72,4 +74,13 @@ class Scenario(Strict):
     duration_s: float = Field(gt=0, le=86_400)
     seed: int = Field(default=1, ge=0, lt=2**63)
     workloads: tuple[Workload, ...] = Field(min_length=1)
+    captures: tuple[Capture, ...] = ()
+    """Interfaces whose packets are kept as pcap files."""
     faults: tuple[Fault, ...] = ()
+
+
+def scenario_phases(scenario: Scenario, start_ns: int) -> tuple[Phase, ...]:
+    """Before, during and after the scenario's faults, on the clock on which it started."""
+    # What is there from the beginning belongs to the network.
+    broken = [(fault.at_s, fault.repair_at_s) for fault in scenario.faults if fault.at_s > 0]
+    return phases(start_ns, scenario.warmup_s, scenario.duration_s, broken)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.policies import POLICIES
+from experiments.captures import capture_problems
 from experiments.faults import KINDS as FAULTS
 from experiments.faults.kind import FaultRecord
 from experiments.workloads import KINDS
@@ -30,8 +31,10 @@ def semantic_problems(
     return [
         *_policies(data, locate),
         *_bfd_spans(data, topology, locate),
-        *_workload_names(data, locate),
+        *_names(data, "workloads", "workload", locate),
+        *_names(data, "captures", "capture", locate),
         *_workloads(data, topology, locate, folder),
+        *_captures(data, topology, locate, folder),
         *_faults(data, topology, locate),
         *_buffers(data, locate),
         *_times(data, locate),
@@ -70,14 +73,23 @@ def _bfd_spans(
             yield Problem(locate(("bfd", "spans", str(name))), unknown("span", str(name), known))
 
 
-def _workload_names(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
+def _names(data: Mapping[str, Any], key: str, what: str, locate: Locate) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, workload in _records(data, "workloads"):
-        name = workload.get("name")
+    for index, record in _records(data, key):
+        name = record.get("name")
         if isinstance(name, str) and name in seen:
-            place = locate(("workloads", index, "name"))
-            yield Problem(place, f"duplicate workload name {name!r}; names are unique")
+            place = locate((key, index, "name"))
+            yield Problem(place, f"duplicate {what} name {name!r}; names are unique")
         seen.add(str(name))
+
+
+def _captures(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate, folder: Path
+) -> Iterator[Problem]:
+    for index, capture in _records(data, "captures"):
+        record = Record(capture, data, topology, ("captures", index), locate, folder)
+        yield from capture_problems(record)
+        yield from _schedule(record)
 
 
 def _workloads(
@@ -90,6 +102,7 @@ def _workloads(
             continue
         record = Record(workload, data, topology, ("workloads", index), locate, folder)
         yield from _hosts(record, kind.hosts, hosts)
+        yield from _schedule(record)
         yield from kind.problems(record)
 
 
@@ -111,6 +124,25 @@ def _hosts(
         yield record.problem(f"from and to are both {workload['to']!r}; they must differ", "to")
     for field in host_fields:
         yield from _repeated(record, field)
+
+
+def _schedule(record: Record) -> Iterator[Problem]:
+    """When a workload works, against the trial's end; each kind may know ramps and rests."""
+    fields, duration_s = record.fields, _number(record.scenario, "duration_s")
+    start_s, stop_s = _number(fields, "start_s"), _number(fields, "stop_s")
+    if duration_s is not None and start_s is not None and start_s >= duration_s:
+        message = f"{start_s} s is not before the end (duration_s: {duration_s})"
+        yield record.problem(message, "start_s")
+    if duration_s is not None and stop_s is not None and stop_s > duration_s:
+        yield record.problem(f"{stop_s} s is after the end (duration_s: {duration_s})", "stop_s")
+    if stop_s is not None and stop_s <= (start_s or 0):
+        yield record.problem(
+            f"{stop_s} s is not after its start (start_s: {start_s or 0})", "stop_s"
+        )
+    on_s, off_s = fields.get("on_s"), fields.get("off_s")
+    if (on_s is None) != (off_s is None):
+        given, lacking = ("on_s", "off_s") if off_s is None else ("off_s", "on_s")
+        yield record.problem(f"{given} needs {lacking} beside it; add it, or leave out both", given)
 
 
 def _repeated(record: Record, field: str) -> Iterator[Problem]:

@@ -20,6 +20,8 @@ from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topolo
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
 GATEWAY_MAC = "02:00:00:00:00:01"
 HOST_NETWORK_BITS = 8  # all hosts are in 10.0.0.0/8
+HOST_DEVICE = "eth0"
+"""What every host calls its network device."""
 HOST_MTU = 1500
 # Room for repair labels (4 bytes each): with equal MTUs full-size packets vanish.
 SPAN_MTU = 1600
@@ -105,6 +107,14 @@ class PlannedHost(Strict):
     switches need it; else its switch is its gateway and nobody asks."""
 
 
+class PlannedDemand(Strict):
+    """What one site's hosts send to another's on average, after scaling."""
+
+    a: str
+    b: str
+    rate_mbps: float
+
+
 class NetworkPlan(Strict):
     """Everything that a network is built from. Switches' prefixes are 10.x.y.0/24."""
 
@@ -114,6 +124,7 @@ class NetworkPlan(Strict):
     switches: tuple[PlannedSwitch, ...]
     spans: tuple[PlannedSpan, ...]
     hosts: tuple[PlannedHost, ...]
+    demands: tuple[PlannedDemand, ...] = ()
 
     def switch(self, name: str) -> PlannedSwitch:
         """The switch of that name. Raises KeyError if there is none."""
@@ -191,6 +202,10 @@ def make_plan(
         ),
         spans=tuple(spans),
         hosts=hosts,
+        demands=tuple(
+            PlannedDemand(a=one.a, b=one.b, rate_mbps=links.rate_mbps(one.rate_gbps))
+            for one in topology.demands
+        ),
     )
 
 

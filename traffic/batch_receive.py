@@ -9,6 +9,10 @@ import socket
 import struct
 from collections.abc import Iterator
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _MSG_DONTWAIT = 0x40
 _MSG_TRUNC = 0x20
 _SO_TIMESTAMPNS = 35
@@ -72,7 +76,7 @@ class BatchReceiver:
             message.control = ctypes.addressof(self._controls) + index * _CONTROL.size
             message.control_length = _CONTROL.size
 
-    def take(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    def take(self) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
         """All datagrams that wait: (length in bytes, CLOCK_REALTIME ns of arrival, header).
 
         A datagram shorter than the header comes with an undefined header.

@@ -8,10 +8,13 @@ The output is iperf3's own JSON, with `status` (`ok`, `failed`, `unfinished`) an
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import threading
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from traffic.clock import NS_PER_S, now_ns, wait_until, wake_exactly
@@ -27,6 +30,9 @@ _GRACE_NS = 10 * NS_PER_S
 _CHECK_EVERY_NS = NS_PER_S // 10
 # The wrapper reads libiperf's report from a pipe only when it is whole.
 _PIPE_BYTES = 1 << 20
+_UDP_PAYLOAD_BYTES = 1448  # what the program iperf3 takes on a path of 1,500 bytes
+_ECN_SETTING = "/proc/sys/net/ipv4/tcp_ecn"
+_CONGESTION_CONTROLS = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 
 
 class Transfer(threading.Thread):
@@ -69,9 +75,10 @@ def main(arguments: list[str]) -> int:
     write_json(args.out, transfer.report())  # fails before the run, not after
     if args.role == "client":
         wait_until(start_ns, stop)
-    if not stop.requested:
-        transfer.start()
-    transfer.wait(None if stop_ns is None else stop_ns + _GRACE_NS, stop)
+    with _asking_for_ecn(args.congestion if args.role == "client" else None):
+        if not stop.requested:
+            transfer.start()
+        transfer.wait(None if stop_ns is None else stop_ns + _GRACE_NS, stop)
     report = transfer.report()
     write_json(args.out, report)
     if report["status"] == "failed":
@@ -107,12 +114,24 @@ def _client(args: Namespace, start_ns: int, stop_ns: int | None) -> Any:
     client.duration = seconds
     client.protocol = args.protocol
     client.num_streams = args.streams
-    if args.rate_mbps:
+    if args.rate_mbps and not args.paced:
         client.bandwidth = round(args.rate_mbps * 1e6)
-    if args.payload_bytes:
-        client.blksize = args.payload_bytes
-    client.lib.iperf_set_test_connect_timeout(client._test, _CONNECT_TIMEOUT_MS)  # noqa: SLF001
+    if args.payload_bytes or args.protocol == "udp":
+        # The library's own choice for UDP would be fragments of 64 kB.
+        client.blksize = args.payload_bytes or _UDP_PAYLOAD_BYTES
+    _set_options(client, args)
     return client
+
+
+def _set_options(client: Any, args: Namespace) -> None:
+    """What libiperf can do and its Python wrapper does not offer."""
+    library, test = client.lib, ctypes.c_void_p(client._test)  # noqa: SLF001
+    library.iperf_set_test_connect_timeout(test, _CONNECT_TIMEOUT_MS)
+    library.iperf_set_test_tos(test, args.dscp << 2)
+    if args.congestion:
+        library.iperf_set_test_congestion_control(test, args.congestion.encode())
+    if args.paced:
+        library.iperf_set_test_fqrate(test, ctypes.c_uint64(round(args.rate_mbps * 1e6)))
 
 
 def _server(args: Namespace) -> Any:
@@ -121,6 +140,37 @@ def _server(args: Namespace) -> Any:
     if args.bind:
         server.bind_address = args.bind
     return server
+
+
+@contextmanager
+def _asking_for_ecn(congestion: str | None) -> Iterator[None]:
+    """Let connections of this host ask for ECN while dctcp runs.
+
+    libiperf chooses the congestion control of a socket that is connected already, and DCTCP
+    on a connection without ECN is Reno (RFC 8257, section 3.1). Without the right to change
+    the setting it stays as it is; iperf3 reports `dctcp-reno` then.
+    """
+    before = None
+    if congestion == "dctcp":
+        with suppress(OSError):
+            before = _ecn_setting()
+            _set_ecn("1")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with suppress(OSError):
+                _set_ecn(before)
+
+
+def _ecn_setting() -> str:
+    with open(_ECN_SETTING, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _set_ecn(value: str) -> None:
+    with open(_ECN_SETTING, "w", encoding="ascii") as file:
+        file.write(value)
 
 
 def parse(arguments: list[str]) -> Namespace:
@@ -136,6 +186,16 @@ def parse(arguments: list[str]) -> Namespace:
     client.add_argument(
         "--rate-mbps", type=number(0.001, 1e6), help="target rate (tcp: unlimited, udp: 1.05)"
     )
+    client.add_argument(
+        "--paced", action="store_true",
+        help="the kernel spaces TCP's packets at --rate-mbps (else iperf3 throttles its writes)",
+    )  # fmt: skip
+    client.add_argument(
+        "--congestion",
+        metavar="NAME",
+        help="TCP's congestion control, such as bbr; dctcp asks for ECN, and as root sees to it",
+    )
+    client.add_argument("--dscp", type=whole(0, 63), default=0, help="traffic class (0)")
     client.add_argument("--streams", type=whole(1, 128), default=1, help="(1)")
     client.add_argument(
         "--payload-bytes", type=whole(16, 1 << 20), help="size of one write (iperf3's choice)"
@@ -143,7 +203,30 @@ def parse(arguments: list[str]) -> Namespace:
     for role in (server, client):
         role.add_argument("--out", required=True, metavar="FILE", help="iperf3's JSON")
         add_window(role)
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.role == "client" and (problem := _problem(args)):
+        parser.error(problem)
+    return args
+
+
+def _problem(args: Namespace) -> str | None:
+    if args.protocol == "udp" and (args.paced or args.congestion):
+        return "--paced and --congestion are TCP's; leave them out with --protocol udp"
+    if args.paced and not args.rate_mbps:
+        return "--paced needs --rate-mbps; add it"
+    known = congestion_controls()
+    if args.congestion and known and args.congestion not in known:
+        return f"--congestion {args.congestion}: this kernel has {', '.join(known)}"
+    return None
+
+
+def congestion_controls() -> list[str]:
+    """The congestion controls that this kernel offers; none if it does not say."""
+    try:
+        with open(_CONGESTION_CONTROLS, encoding="ascii") as file:
+            return sorted(file.read().split())
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":

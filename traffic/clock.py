@@ -29,6 +29,11 @@ def now_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
+def realtime_ns() -> int:
+    """CLOCK_REALTIME in nanoseconds, for what is told to other machines."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
 def wake_exactly() -> None:
     """Ask the kernel to wake this process on time; by default it may be 50 us late.
 
@@ -90,10 +95,10 @@ def realtime_offset_ns() -> int:
     best_bracket_ns, best_offset_ns = None, 0
     for _ in range(_OFFSET_READINGS):
         before_ns = now_ns()
-        realtime_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        present_ns = realtime_ns()
         after_ns = now_ns()
         bracket_ns = after_ns - before_ns
         if best_bracket_ns is None or bracket_ns < best_bracket_ns:
             best_bracket_ns = bracket_ns
-            best_offset_ns = realtime_ns - before_ns - bracket_ns // 2
+            best_offset_ns = present_ns - before_ns - bracket_ns // 2
     return best_offset_ns

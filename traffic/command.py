@@ -68,6 +68,19 @@ def number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def listed(item: Callable[[str], int], most: int) -> Callable[[str], list[int]]:
+    """An argument type: different items with commas between them."""
+
+    def parse(text: str) -> list[int]:
+        items = [item(part) for part in text.split(",")]
+        if len(items) > most or len(set(items)) < len(items):
+            message = f"{text!r} is no list of at most {most} values, each there once"
+            raise argparse.ArgumentTypeError(message)
+        return items
+
+    return parse
+
+
 def address(text: str) -> tuple[str, int]:
     """An argument type: HOST:PORT."""
     host, _, port = text.rpartition(":")

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 _PACKAGE = Path(__file__).resolve().parent
 
-Value = str | int | float | bool | tuple[str, ...] | None
+Value = str | int | float | bool | tuple[str, ...] | tuple[int, ...] | None
 
 
 def environment() -> dict[str, str]:
@@ -49,8 +49,20 @@ class Process:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSender(Process):
-    """Numbered UDP packets on an exact schedule; `to` is HOST:PORT."""
+class Shaped(Process):
+    """A program that follows a schedule (see schedule.py) between its start and its stop."""
+
+    ramp_s: float | None = None
+    on_s: float | None = None
+    off_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSender(Shaped):
+    """Numbered UDP packets on an exact schedule; `to` is HOST:PORT.
+
+    dscp: each is a flow of its own, numbered from `flow` on.
+    """
 
     program = "probe"
     role = "send"
@@ -59,21 +71,77 @@ class ProbeSender(Process):
     rate_pps: int
     flow: int = 0
     payload_bytes: int = 64
-    dscp: int = 0
+    dscp: tuple[int, ...] = (0,)
     stamp: str = "schedule"
     """`schedule` in virtual time, `clock` in real time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeReceiver(Process):
-    """Records one flow's packets: rows in `out` (see probe_log), a summary in `out`.json."""
+    """Records flows: rows in `out`, `out`.1, … (see probe_log), a summary in `out`.json."""
 
     program = "probe"
     role = "receive"
 
     port: int
     flow: int = 0
+    flows: int = 1
+    no_rows: bool = False
     bind: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwampReflector(Process):
+    """Answers TWAMP Light and STAMP packets from anybody."""
+
+    program = "twamp"
+    role = "reflect"
+
+    port: int
+    bind: str | None = None
+    stateless: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwampSender(Shaped):
+    """Probes there and back; packets due before count_from_ns are not in the figures."""
+
+    program = "twamp"
+    role = "send"
+
+    to: str
+    rate_pps: int
+    payload_bytes: int = 44
+    dscp: int = 0
+    session: int = 0
+    wait_ms: int = 1000
+    count_from_ns: int | None = None
+    stateless: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixReceiver(Process):
+    """Counts a matrix's flows at one host, by when their packets were sent."""
+
+    program = "matrix"
+    role = "receive"
+
+    port: int
+    bind: str | None = None
+    borders_ns: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixSender(Shaped):
+    """All flows of one host; each of `flows` is FLOW@HOST:PORT=MBPS (whole frames)."""
+
+    program = "matrix"
+    role = "send"
+
+    flows: tuple[str, ...]
+    payload_bytes: int = 1400
+    dscp: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +323,10 @@ class BulkServer(Process):
 
 @dataclass(frozen=True, kw_only=True)
 class BulkClient(Process):
-    """One iperf3 transfer over whole seconds (stop_at_ns − start_at_ns)."""
+    """One iperf3 transfer over whole seconds (stop_at_ns − start_at_ns).
+
+    paced: the kernel spaces TCP's packets at the rate. congestion: such as `cubic` or `bbr`.
+    """
 
     program = "bulk"
     role = "client"
@@ -264,26 +335,60 @@ class BulkClient(Process):
     to: str
     protocol: str = "tcp"
     rate_mbps: float | None = None
+    paced: bool = False
+    congestion: str | None = None
+    dscp: int = 0
     streams: int = 1
     payload_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CraftedPackets(Process):
-    """Scapy's packets, `udp` or `rocev2`."""
+class CraftedPackets(Shaped):
+    """Scapy's packets: `udp`, `rocev2` or `vxlan`; `flows` take their turns."""
 
     program = "crafted"
     needs_packages = True
 
     to: str
     kind: str = "udp"
-    count: int = 1
+    count: int | None = None
     rate_pps: int = 1000
     payload_bytes: int = 64
     dscp: int = 0
     ecn: int = 0
+    flows: int = 1
     queue_pair: int = 1
+    message_packets: int = 1
+    vni: int = 1
     pcap: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PcapReplay(Process):
+    """The IPv4 packets of a pcap file, with its timing, to the address `to`."""
+
+    program = "replay"
+    needs_packages = True
+
+    pcap: str
+    to: str
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacketCapture(Process):
+    """A pcap of an interface in `out`, and a summary in `out`.json.
+
+    occupy: nobody answers packets to `port` that nobody listens there.
+    """
+
+    program = "capture"
+
+    interface: str
+    snap_bytes: int = 1700
+    max_packets: int | None = None
+    port: int | None = None
+    occupy: bool = False
 
 
 def _flag(name: str, value: Value) -> list[str]:
@@ -292,4 +397,4 @@ def _flag(name: str, value: Value) -> list[str]:
         return []
     if value is True:
         return [flag]
-    return [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
+    return [flag, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]

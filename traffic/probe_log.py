@@ -30,7 +30,9 @@ class ProbeSummary:
     """One flow's figures; delays in ns, None without arrivals.
 
     reordered counts as RFC 4737 does: packets with a number below one that came before.
-    jitter_ns is the mean difference of consecutive packets' delays (RFC 3393).
+    ipdv_ns is the mean difference of consecutive packets' delays (RFC 3393), jitter_ns its
+    running estimate at the end (RFC 3550, section 6.4.1), pdv_p999_ns how far the delays
+    spread above the least one (RFC 5481, section 4.2).
     """
 
     expected: int
@@ -43,6 +45,8 @@ class ProbeSummary:
     delay_p99_ns: float | None
     delay_p999_ns: float | None
     delay_max_ns: int | None
+    pdv_p999_ns: float | None
+    ipdv_ns: float | None
     jitter_ns: float | None
     gaps: tuple[Gap, ...]
 
@@ -80,19 +84,37 @@ def summarize(rows: Rows, expected: int | None = None) -> ProbeSummary:
         delay_p99_ns=_plain(p99),
         delay_p999_ns=_plain(p999),
         delay_max_ns=int(delays.max()) if len(rows) else None,
-        jitter_ns=float(np.abs(np.diff(delays)).mean()) if len(rows) > 1 else None,
+        pdv_p999_ns=float(p999 - delays.min()) if p999 is not None else None,
+        ipdv_ns=float(np.abs(np.diff(delays)).mean()) if len(rows) > 1 else None,
+        jitter_ns=_jitter_ns(delays),
         gaps=_gaps(unique, rows[first, 2], total),
     )
+
+
+def _jitter_ns(delays: NDArray[np.int64]) -> float | None:
+    if len(delays) < 2:
+        return None
+    estimate = 0.0
+    for difference_ns in np.abs(np.diff(delays)).tolist():
+        estimate += (difference_ns - estimate) / 16
+    return estimate
 
 
 def _plain(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
+def gaps_between(rows: Rows, first: int, last: int) -> tuple[Gap, ...]:
+    """The gaps among the numbers from first up to, not with, last."""
+    numbers, at = np.unique(rows[:, 0], return_index=True)
+    inside = (numbers >= first) & (numbers < last)
+    return _gaps(numbers[inside], rows[at[inside], 2], last, first)
+
+
 def _gaps(
-    numbers: NDArray[np.int64], received_ns: NDArray[np.int64], total: int
+    numbers: NDArray[np.int64], received_ns: NDArray[np.int64], total: int, begin: int = 0
 ) -> tuple[Gap, ...]:
-    edges = np.concatenate(([-1], numbers, [total]))
+    edges = np.concatenate(([begin - 1], numbers, [total]))
     gaps = []
     for index in np.flatnonzero(np.diff(edges) > 1):
         before, after = int(index) - 1, int(index)

@@ -16,11 +16,15 @@ from experiments.workloads import (
     bulk,
     checkpoint,
     collective,
+    crafted,
     incast,
     inference,
     ingest,
+    matrix,
     probe,
+    replay,
     training,
+    twamp,
 )
 from experiments.workloads.kind import Kind, WorkloadFields
 
@@ -31,6 +35,7 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
         module.KIND.name: module.KIND
         for module in (
             probe,
+            twamp,
             allreduce,
             training,
             collective,
@@ -39,6 +44,9 @@ KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
             incast,
             inference,
             bulk,
+            matrix,
+            crafted,
+            replay,
         )
     }
 )

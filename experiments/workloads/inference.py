@@ -17,8 +17,8 @@ from experiments.workloads.kind import (
     Point,
     Preparation,
     Record,
+    ShapedFields,
     Slot,
-    WorkloadFields,
 )
 from topologies.problems import Problem
 from topologies.spec import Strict
@@ -62,7 +62,7 @@ class Weights(Strict):
     connections: int = Field(default=4, ge=1, le=1024)
 
 
-class InferenceWorkload(WorkloadFields):
+class InferenceWorkload(ShapedFields):
     """Open-loop requests and answers streamed by token; see docs/reference/inference.md."""
 
     kind: Literal["inference"]

@@ -20,11 +20,16 @@ from topologies.problems import Locate, Location, Problem
 from topologies.spec import Strict, Topology
 from traffic.clock import NS_PER_S
 from traffic.describe import Process
+from traffic.schedule import Schedule
 
 BYTES_PER_GB = 1e9
 MBPS_PER_GBPS = 1000
 WORKLOAD_NAME = r"^[a-z][a-z0-9-]{0,31}$"
 WorkloadName = Annotated[str, Field(pattern=WORKLOAD_NAME)]
+MORE_PORTS = 64
+"""How many ports a workload may take beside its first one."""
+# Below those that the kernel gives away by itself, for 150 workloads.
+_FIRST_MORE_PORT = 22_000
 Point = dict[str, Any]
 """One mark of a chart."""
 
@@ -36,6 +41,37 @@ class WorkloadFields(Strict):
 
     name: WorkloadName
     kind: str
+    start_s: float = Field(default=0.0, ge=0)
+    """When it begins, after the start of the trial's workloads."""
+    stop_s: float | None = Field(default=None, gt=0)
+    """When it ends; left out: at the end of the trial."""
+
+    def begins_ns(self, trial_start_ns: int) -> int:
+        """When it begins, on the clock on which the trial began."""
+        return trial_start_ns + round(self.start_s * NS_PER_S)
+
+    def ends_ns(self, trial_start_ns: int, trial_stop_ns: int) -> int:
+        """When it ends, on the same clock."""
+        if self.stop_s is None:
+            return trial_stop_ns
+        return min(trial_stop_ns, trial_start_ns + round(self.stop_s * NS_PER_S))
+
+
+class ShapedFields(WorkloadFields):
+    """A workload whose rate can rise, and rest: see docs/reference/traffic.md, Schedules."""
+
+    ramp_s: float = Field(default=0.0, ge=0)
+    """The rate rises from nothing for so long."""
+    on_s: float | None = Field(default=None, ge=0.001)
+    """It works for so long, then rests for off_s, again and again."""
+    off_s: float | None = Field(default=None, ge=0.001)
+
+    def schedule(self, trial_start_ns: int) -> Schedule:
+        """When it works."""
+        ramp_ns, on_ns, off_ns = (
+            round((value or 0.0) * NS_PER_S) for value in (self.ramp_s, self.on_s, self.off_s)
+        )
+        return Schedule(self.begins_ns(trial_start_ns), ramp_ns, on_ns, off_ns)
 
 
 W = TypeVar("W", bound=WorkloadFields)
@@ -45,8 +81,10 @@ W = TypeVar("W", bound=WorkloadFields)
 class Slot:
     """What is one workload's own in a trial: its place, its port, its seed and its time.
 
-    start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); drained_at_ns: until when
-    receivers stay. exact_clock: packets leave when they are due (the clock `virtual`).
+    start_at_ns, stop_at_ns: when it sends (CLOCK_MONOTONIC); measured_from_ns: when the
+    trial's warm-up is over; drained_at_ns: until when receivers stay. borders_ns: where a phase
+    begins or the last one ends. exact_clock: packets leave when they are due (the clock
+    `virtual`).
     """
 
     plan: NetworkPlan
@@ -56,10 +94,16 @@ class Slot:
     seed: int
     start_at_ns: int
     stop_at_ns: int
+    measured_from_ns: int
     drained_at_ns: int
+    borders_ns: tuple[int, ...]
     exact_clock: bool
     prepared: Path
     """Where `Kind.prepare` has put what it made."""
+
+    def more_port(self, number: int) -> int:
+        """A further port of this workload's own, by a number below MORE_PORTS."""
+        return _FIRST_MORE_PORT + MORE_PORTS * self.index + number
 
     def out(self, name: str) -> str:
         """A file among the workload's samples."""
@@ -122,6 +166,10 @@ class Measured:
     def folder(self, workload: WorkloadFields) -> Path:
         """Where the workload's samples lie."""
         return self.samples / workload.name
+
+    def prepared(self, workload: WorkloadFields) -> Path:
+        """Where what was made for it beforehand lies."""
+        return self.samples.parent / "prepared" / workload.name
 
     def seconds(self, at_ns: int) -> float:
         """A moment as seconds after the start of the workloads."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,15 +15,19 @@ from experiments.workloads.kind import (
     Kind,
     Measured,
     Point,
+    Record,
+    ShapedFields,
     Slot,
-    WorkloadFields,
 )
+from topologies.problems import Problem
 from traffic.describe import ProbeReceiver, ProbeSender
+from traffic.probe_packet import MAX_FLOWS
 
 BIN_MS = 50
+Dscp = Annotated[int, Field(ge=0, le=63)]
 
 
-class ProbeWorkload(WorkloadFields):
+class ProbeWorkload(ShapedFields):
     """Sequence-numbered UDP at an exact rate, one way; what failover is measured on."""
 
     kind: Literal["probe"]
@@ -30,6 +35,16 @@ class ProbeWorkload(WorkloadFields):
     to_host: str = Field(alias="to")
     rate_pps: int = Field(default=1000, ge=1, le=20_000)
     payload_bytes: int = Field(default=64, ge=32, le=1400)
+    dscp: tuple[Dscp, ...] = Field(default=(0,), min_length=1, max_length=MAX_FLOWS)
+    """Classes of service (DiffServ code points); each is a flow of its own, at the full rate."""
+
+
+def _problems(record: Record) -> Iterator[Problem]:
+    given = record.fields.get("dscp")
+    classes = given if isinstance(given, list) else []
+    for index, dscp in enumerate(classes):
+        if dscp in classes[:index]:
+            yield record.problem(f"class {dscp} stands here twice", "dscp", index)
 
 
 def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
@@ -37,7 +52,8 @@ def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
         out=slot.out("received.i64x3"),
         stop_at_ns=slot.drained_at_ns,
         port=slot.port,
-        flow=slot.index,
+        flow=slot.index * MAX_FLOWS,
+        flows=len(workload.dscp),
     )
     yield HostProcess("receive", workload.to_host, receiver)
     sender = ProbeSender(
@@ -47,7 +63,11 @@ def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
         to=slot.address(workload.to_host),
         rate_pps=workload.rate_pps,
         payload_bytes=workload.payload_bytes,
-        flow=slot.index,
+        flow=slot.index * MAX_FLOWS,
+        dscp=workload.dscp,
+        ramp_s=workload.ramp_s or None,
+        on_s=workload.on_s,
+        off_s=workload.off_s,
         # In virtual time packets leave when they are due; a real clock has to be read.
         stamp="schedule" if slot.exact_clock else "clock",
     )
@@ -77,6 +97,17 @@ def _note(figures: Figures) -> str:
 
 
 def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
+    classes = list(example(workload)["classes"])
+    if len(classes) == 1:
+        yield from _class_rows(workload)
+        return
+    for dscp in classes:
+        figures = [None if w is None else w["classes"][dscp] for w in workload]
+        for one in _class_rows(figures):
+            yield replace(one, label=f"DSCP {dscp}: {one.label}")
+
+
+def _class_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     yield row("packets lost", workload, lambda w: f"{w['total']['lost']:,}", emphasis=True)
     shown = example(workload)
     if shown["failover"] is None:
@@ -122,6 +153,7 @@ KIND = Kind(
     processes=_processes,
     figures=_figures,
     rows=_rows,
+    problems=_problems,
     note=_note,
     charts=(
         Chart(

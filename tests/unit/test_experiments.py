@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiments.evaluate import evaluate
+from experiments.evaluate import evaluate, no_figures
 from experiments.impact import training_impact
 from experiments.phases import NS_PER_S, Phase, phases
 from experiments.run_folder import TrialFolder, new_run_folder
@@ -107,21 +107,19 @@ def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
         "switchover_ms": None,
         "lost_by_stage": None if tbm_ms is None else {"a": 3, "b": 4, "c": lost - 7},
     }
-    return {
-        "from": "a",
-        "to": "b",
-        "rate_pps": 1000,
+    figures = {
         "total": {"lost": lost},
         "failover": failover,
         "reoptimisation": None if tbm_ms is None else {"lost": 1},
         "reversion": {"lost": 0},
         "move_back": None,
     }
+    return {"from": "a", "to": "b", "rate_pps": 1000, **figures, "classes": {"0": figures}}
 
 
 def policy(status: str, probes: dict[str, object]) -> dict[str, object]:
     """A policy's entry of the summary with nothing but probes."""
-    return {"status": status, "probes": probes, "training": {}, "inference": {}, "bulk": {}}
+    return {**no_figures(), "status": status, "probes": probes}
 
 
 def test_table_shows_failures_as_failures() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.failover import ProbeFlow, delivery, outage, unimpaired
+from traffic.schedule import Schedule
 
 RATE_PPS = 10_000
 INTERVAL_NS = 100_000
@@ -22,7 +23,7 @@ def flow_without(lost: set[int], count: int = 1000, detour_ns: int = 0) -> Probe
         for i in range(count)
         if i not in lost
     ]
-    return ProbeFlow(np.array(rows, dtype=np.int64).reshape(-1, 3), 0, RATE_PPS, count)
+    return ProbeFlow(np.array(rows, dtype=np.int64).reshape(-1, 3), Schedule(0), RATE_PPS, count)
 
 
 def test_known_outage_by_all_three_methods() -> None:
@@ -63,7 +64,7 @@ def test_duplicates_and_reordering_do_not_end_an_outage() -> None:
     late = np.array([[399, 399 * INTERVAL_NS, 480 * INTERVAL_NS + DELAY_NS]], dtype=np.int64)
     at = int(np.searchsorted(flow.rows[:, 0], 500))
     rows = np.insert(flow.rows, at, late, axis=0)
-    doubled = ProbeFlow(rows, 0, RATE_PPS, 1000)
+    doubled = ProbeFlow(rows, Schedule(0), RATE_PPS, 1000)
     assert 399 not in unimpaired(doubled.rows)[:, 0]
     assert outage(doubled, 0, 10**9).tbm_ms == pytest.approx(10.2)
     assert delivery(doubled, 0, 10**9).duplicated == 1
@@ -81,5 +82,5 @@ def test_every_packet_is_received_or_lost(lost: set[int]) -> None:
 def test_reordered_packets_are_counted() -> None:
     flow = flow_without(set(), count=10)
     swapped = flow.rows[[0, 1, 3, 2, 4, 5, 6, 9, 7, 8]]
-    found = delivery(ProbeFlow(swapped, 0, RATE_PPS, 10), 0, 10**9)
+    found = delivery(ProbeFlow(swapped, Schedule(0), RATE_PPS, 10), 0, 10**9)
     assert (found.reordered, found.lost) == (3, 0)

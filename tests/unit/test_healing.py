@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.failover import ProbeFlow, outage
 from experiments.healing import CutSeen, lost_by_stage, move
+from traffic.schedule import Schedule
 
 MS = 1_000_000
 RATE_PPS = 1000
@@ -14,7 +15,7 @@ RATE_PPS = 1000
 def flow(lost: set[int], count: int = 1000) -> ProbeFlow:
     """A packet each ms from 0 ms on, each 5 ms on its way; some are lost."""
     rows = [(n, n * MS, (n + 5) * MS) for n in range(count) if n not in lost]
-    return ProbeFlow(np.array(rows, dtype=np.int64), 0, RATE_PPS, count)
+    return ProbeFlow(np.array(rows, dtype=np.int64), Schedule(0), RATE_PPS, count)
 
 
 def test_losses_belong_to_the_stage_in_which_the_packet_met_the_cut() -> None:

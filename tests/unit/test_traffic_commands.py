@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 
 from tests.unit.traffic_processes import end, free_port, start
-from traffic import bulk, collective, crafted, incast, inference, probe, training
+from traffic import (
+    bulk,
+    capture,
+    collective,
+    crafted,
+    incast,
+    inference,
+    matrix,
+    probe,
+    replay,
+    training,
+    twamp,
+)
 from traffic.describe import (
     BulkClient,
     BulkServer,
@@ -22,11 +34,17 @@ from traffic.describe import (
     IncastSender,
     InferenceLoad,
     InferenceServer,
+    MatrixReceiver,
+    MatrixSender,
+    PacketCapture,
+    PcapReplay,
     ProbeReceiver,
     ProbeSender,
     Process,
     ToolServer,
     TrainingRank,
+    TwampReflector,
+    TwampSender,
     WeightStore,
     environment,
 )
@@ -39,10 +57,14 @@ PARSERS = {
     "inference": inference.parse,
     "bulk": bulk.parse,
     "crafted": crafted.parse,
+    "twamp": twamp.parse,
+    "matrix": matrix.parse,
+    "capture": capture.parse,
+    "replay": replay.parse,
 }
 WHEN: dict[str, Any] = {"out": "o", "start_at_ns": 5, "stop_at_ns": 9}
 DESCRIPTIONS: list[Process] = [
-    ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=46, stamp="clock"),
+    ProbeSender(**WHEN, to="h:1", rate_pps=10_000, flow=2, dscp=(46, 0), stamp="clock"),
     ProbeReceiver(**WHEN, port=9, flow=2, bind="127.0.0.1"),
     TrainingRank(**WHEN, rank=1, peers=("a:1", "b:2"), bytes=800, steps=3, verify=True),
     IncastSender(**WHEN, to="h:1", bytes=9, sender=2, jitter_us=1.5, bursts=3),
@@ -63,6 +85,12 @@ DESCRIPTIONS: list[Process] = [
     ),
     BulkServer(**WHEN, port=5201),
     BulkClient(**WHEN, to="h:1", protocol="udp", rate_mbps=3.5),
+    TwampReflector(**WHEN, port=862, stateless=True),
+    TwampSender(**WHEN, to="h:1", rate_pps=10, dscp=46, count_from_ns=6, ramp_s=1.5),
+    MatrixReceiver(**WHEN, port=9, borders_ns=(6, 7)),
+    MatrixSender(**WHEN, flows=("1@h:1=3.5", "2@h:2=0.25"), seed=8, on_s=0.5, off_s=0.5),
+    PacketCapture(**WHEN, interface="eth0", port=4791, max_packets=12, occupy=True),
+    PcapReplay(**WHEN, pcap="p", to="10.0.0.1", speed=2.5),
     CraftedPackets(**WHEN, to="h:1", kind="rocev2", queue_pair=77),
 ]
 
@@ -135,6 +163,15 @@ def test_each_description_is_understood_by_its_program(process: Process) -> None
         ("inference", "summary r --objective 450:0", "'450:0' is no objective"),
         ("inference", "dance", "invalid choice: 'dance'"),
         ("bulk", "client --to h:1 --protocol sctp --out o", "invalid choice: 'sctp'"),
+        ("bulk", "client --to h:1 --protocol udp --paced --out o", "are TCP's; leave them out"),
+        ("bulk", "client --to h:1 --paced --out o", "--paced needs --rate-mbps"),
+        ("bulk", "client --to h:1 --congestion vegas --out o", "this kernel has"),
+        ("probe", "send --to h:1 --dscp 1,1 --out o", "'1,1' is no list of at most 64 values"),
+        ("twamp", "send --to h:1 --payload-bytes 14 --out o", "from 44 to 65507"),
+        ("matrix", "send --flows 1@h:1 --out o", "'1@h:1' is not FLOW@HOST:PORT=MBPS"),
+        ("matrix", "send --flows 1@h:1=2,1@h:2=2 --out o", "flow ids are unique"),
+        ("capture", "--interface e --occupy --out o", "--occupy needs --port"),
+        ("replay", "--pcap p --to nowhere --out o", "'nowhere' is no IPv4 address"),
         ("crafted", "--to h:1 --dscp 64 --out o", "'64' is not a whole number from 0 to 63"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from tests.unit.traffic_processes import end, free_port, start, wait_for_file
 from traffic.describe import ProbeReceiver, ProbeSender
 from traffic.probe_log import Gap, Rows, read_rows, summarize
-from traffic.probe_packet import HEADER, MAGIC, due_ns, packets_before
+from traffic.probe_packet import HEADER, MAGIC
+from traffic.schedule import Schedule
 
 
 @given(
@@ -27,13 +29,14 @@ def test_the_schedule_holds_exactly_the_packets_before_the_stop(
     start_ns: int, rate_pps: int, duration_ns: int
 ) -> None:
     stop_ns = start_ns + duration_ns
-    count = packets_before(start_ns, rate_pps, stop_ns)
-    assert due_ns(start_ns, rate_pps, count - 1) < stop_ns <= due_ns(start_ns, rate_pps, count) + 1
+    schedule = Schedule(start_ns)
+    count = schedule.packets_before(rate_pps, stop_ns)
+    assert schedule.due_ns(rate_pps, count - 1) < stop_ns <= schedule.due_ns(rate_pps, count)
 
 
 @given(rate_pps=st.integers(1, 100_000), second=st.integers(0, 10_000))
 def test_no_error_adds_up_over_whole_seconds(rate_pps: int, second: int) -> None:
-    assert due_ns(5, rate_pps, rate_pps * second) == 5 + second * 1_000_000_000
+    assert Schedule(5).due_ns(rate_pps, rate_pps * second) == 5 + second * 1_000_000_000
 
 
 def test_what_is_sent_is_recorded_and_rubbish_is_counted(tmp_path: Path) -> None:
@@ -59,8 +62,39 @@ def test_what_is_sent_is_recorded_and_rubbish_is_counted(tmp_path: Path) -> None
     assert sent["sent"] == sent["due"] == found["received"] == len(rows) > 0
     assert (found["malformed"], found["foreign"], found["kernel_drops"]) == (3, 1, 0)
     assert rows[:, 0].tolist() == list(range(len(rows)))
-    assert (rows[:, 1] == [due_ns(sent["first_due_ns"], 2000, i) for i in range(len(rows))]).all()
+    assert (
+        rows[:, 1] == [Schedule(sent["first_due_ns"]).due_ns(2000, i) for i in range(len(rows))]
+    ).all()
     assert (rows[:, 2] >= rows[:, 1]).all()
+
+
+def test_classes_are_flows_of_their_own_with_figures_that_need_no_rows(tmp_path: Path) -> None:
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "flows"
+    receiver = start(
+        ProbeReceiver(out=str(out), port=port, flow=8, flows=2, no_rows=True, bind="127.0.0.1")
+    )
+    wait_for_file(out, receiver)
+    sent_file = tmp_path / "sent.json"
+    sender = start(
+        ProbeSender(out=str(sent_file), to=f"127.0.0.1:{port}", rate_pps=500, flow=8, dscp=(46, 0))
+    )
+    while not sent_file.exists():
+        assert sender.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        sender.wait(timeout=0.2)
+    sender.send_signal(signal.SIGTERM)
+    end(sender)
+    receiver.send_signal(signal.SIGTERM)
+    end(receiver)
+    sent = json.loads(sent_file.read_text())
+    found = json.loads(Path(f"{out}.json").read_text())
+    assert [flow["dscp"] for flow in sent["flows"]] == [46, 0]
+    for told, seen in zip(sent["flows"], found["flows"], strict=True):
+        assert told["sent"] == seen["received"] > 0
+        assert (seen["lost"], seen["gaps"], seen["duplicates"]) == (0, 0, 0)
+        assert 0 < seen["delay_min_ns"] <= seen["delay_p99_ns"] <= seen["delay_max_ns"]
+    assert not out.read_text()
+    assert not Path(f"{out}.1").read_text()
 
 
 def test_a_probe_without_a_listener_sends_everything(tmp_path: Path) -> None:

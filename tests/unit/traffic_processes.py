@@ -18,9 +18,9 @@ _FIRST_PORT, _PORT_COUNT = 20_000, 12_000
 _PORTS = (_FIRST_PORT + (os.getpid() * 599 + n) % _PORT_COUNT for n in itertools.count())
 
 
-def start(process: Process) -> subprocess.Popen[str]:
+def start(process: Process, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        process.argv(sys.executable),
+        [*process.argv(sys.executable), *options],
         env={**os.environ, **environment()},
         cwd="/",
         text=True,

@@ -26,6 +26,7 @@ from topologies.builder.shaping import (
 )
 from topologies.plan import (
     GATEWAY_MAC,
+    HOST_DEVICE,
     HOST_MTU,
     HOST_NETWORK_BITS,
     SPAN_MTU,
@@ -38,7 +39,6 @@ from topologies.plan import (
 
 GATEWAY_ADDRESS = "169.254.1.1"
 DEFAULT_ROUTE = "0.0.0.0"  # noqa: S104 - a destination, nothing is bound to it
-HOST_DEVICE = "eth0"
 HOST_DEVICE_INDEX = 100  # above what a kernel makes by itself in a new namespace
 _CONTROL_MTU = 1500
 

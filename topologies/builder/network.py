@@ -16,7 +16,6 @@ from mininet.node import Node
 from topologies.builder.added import AddedSwitch, forget_added, set_added
 from topologies.builder.claim import Owner
 from topologies.builder.devices import (
-    HOST_DEVICE,
     HOST_DEVICE_INDEX,
     Indices,
     host_address_requests,
@@ -38,7 +37,7 @@ from topologies.builder.output import lines_of
 from topologies.builder.parameters import check_link, check_node
 from topologies.builder.processes import end_processes, namespaces_of
 from topologies.builder.requests import is_up, set_group, set_up
-from topologies.plan import NetworkPlan, PlannedHost, PlannedPort
+from topologies.plan import HOST_DEVICE, NetworkPlan, PlannedHost, PlannedPort
 
 CONTROLLER_NODE = "controller"
 
