@@ -24,7 +24,7 @@ from tests.emulation.controlled_networks import (
     set_carrier,
 )
 from tests.emulation.probing import SETTLE_S
-from tests.emulation.test_controller import DIAMOND, THREE_LABELS, small
+from tests.emulation.sample_networks import DIAMOND, THREE_LABELS, small
 from tests.unit.controller_plans import healthy, single_failures, traces, with_classes
 from topologies.plan import NetworkPlan
 from topologies.traffic_classes import BEST_EFFORT, INTERACTIVE

@@ -15,10 +15,10 @@ from tests.emulation.controlled_networks import (
     cut_silently,
     mend,
 )
-from tests.emulation.test_controller import DIAMOND, small
+from tests.emulation.sample_networks import DIAMOND, small
 from tests.emulation.test_controller_faults import POLICY, lost_at
 from topologies.build import BfdTimers
-from topologies.builder.devices import control_device
+from topologies.builder.devices import channel_device
 from topologies.plan import PlannedSwitch
 
 # One way; so far apart that the switches are in different steps of an update for a while.
@@ -117,7 +117,7 @@ def test_a_controller_that_dies_in_the_middle_of_an_update_is_continued_without_
 
 def channels(switches: Sequence[PlannedSwitch], *, whole: bool) -> None:
     """Cut control channels so that nobody is told, or mend them."""
-    devices = [control_device(switch) for switch in switches]
+    devices = [channel_device(switch) for switch in switches]
     lines = [f"qdisc {'del' if whole else 'add'} dev {device} clsact" for device in devices]
     if not whole:
         lines += [
