@@ -3,9 +3,10 @@
 In a guest: ./fibercut exec -- python -m tests.benchmarks.bfd_under_load --minutes 10
 Exits with 1 if BFD reported a span as down, or if the load was not what it was meant to be.
 
-The cost is the packets: the line rate is the lowest at which a packet of full size is sent
-within the share _BLOCKED of BFD's interval. With `--classes` BFD waits for such a packet on
-its way, and a larger share would be a line that is too slow for its BFD, loaded or not.
+The cost is the packets, so lines are slow and packets large. With `--classes` BFD waits while
+such a packet is sent: the line rate is the lowest at which that takes the share _BLOCKED of
+BFD's interval, for a slower line would be too slow for its BFD, loaded or not. Without, BFD
+has a line of its own, and the rate is _OWN_LINE_MBPS.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _BFD_FRAME_BYTES = 66
 # Open vSwitch sends up to a quarter of the interval early (RFC 5880, 6.8.7), evenly.
 _MEAN_INTERVAL = 0.875
 _BLOCKED = 0.6
+_OWN_LINE_MBPS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,16 @@ class Outcome:
     bfd_kbps: float
 
 
-def line_rate_mbps(bfd: BfdTimers) -> float:
+def line_rate_mbps(bfd: BfdTimers, classes: bool) -> float:
     """The rate of the spans for a pace of BFD."""
+    if not classes:
+        return _OWN_LINE_MBPS
     return _FRAME_BYTES * 8 / (_BLOCKED * bfd.interval_ms * 1000)
 
 
 def measure(load: float, duration_s: float, bfd: BfdTimers, *, classes: bool = False) -> Outcome:
     """Send `load` times the line rate into both ends of each span of a triangle."""
-    rate_mbps = line_rate_mbps(bfd)
+    rate_mbps = line_rate_mbps(bfd, classes)
     plan = triangle_plan(rate_mbps, classes)
     ends = [port.interface for span in plan.spans for port in (span.a, span.b)]
     with build_network(plan, bfd=bfd) as network:
@@ -184,7 +188,7 @@ def main() -> int:
         found = measure(load, options.minutes * 60, timers, classes=options.classes)
         failed |= found.flaps > 0 or (found.dropped > 0) != (load > 1)
         table.add_row(
-            f"{line_rate_mbps(timers):.1f}", f"{found.load:.1%}", f"{options.minutes:g}",
+            f"{line_rate_mbps(timers, options.classes):.1f}", f"{found.load:.1%}", f"{options.minutes:g}",
             f"{found.dropped:,}", f"{found.bfd_pps:.0f}", f"{found.bfd_kbps:.1f}",
             str(found.flaps),
         )  # fmt: skip
