@@ -184,11 +184,12 @@ def main() -> int:
     timers = BfdTimers(options.bfd_ms, options.multiplier)
     table = Table("line, Mbit/s", "load", "virtual min", "data lost", "BFD pps", "kbit/s", "flaps")
     failed = False
+    line_mbps = line_rate_mbps(timers, options.classes)
     for load in options.loads:
         found = measure(load, options.minutes * 60, timers, classes=options.classes)
         failed |= found.flaps > 0 or (found.dropped > 0) != (load > 1)
         table.add_row(
-            f"{line_rate_mbps(timers, options.classes):.1f}", f"{found.load:.1%}", f"{options.minutes:g}",
+            f"{line_mbps:.1f}", f"{found.load:.1%}", f"{options.minutes:g}",
             f"{found.dropped:,}", f"{found.bfd_pps:.0f}", f"{found.bfd_kbps:.1f}",
             str(found.flaps),
         )  # fmt: skip
