@@ -80,6 +80,12 @@ def test_packets_pass_the_queues_that_the_model_says_after_every_cut(tmp_path: P
             set_carrier(cut, up=True)
             running.wait_for_ends(cut, live=True)
         hosts.close()
+        # What the switches say that they hold is what they were told, classes included.
+        assert running.stop() == 0
+        running.start()
+        taken = [event for event in running.events if event["event"] == "stock-taken"]
+        assert len(taken) == len(plan.switches)
+        assert all(e["wrong"] == e["missing"] == e["extra"] == 0 for e in taken)
     assert most_labels == 3
 
 
