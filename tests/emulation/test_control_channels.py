@@ -15,8 +15,8 @@ from tests.emulation.controlled_networks import (
     cut_silently,
     mend,
 )
+from tests.emulation.diamonds import POLICY, lost_at
 from tests.emulation.sample_networks import DIAMOND, small
-from tests.emulation.test_controller_faults import POLICY, lost_at
 from topologies.build import BfdTimers
 from topologies.builder.devices import channel_device
 from topologies.plan import PlannedSwitch
@@ -53,7 +53,7 @@ def happened(since: int, *names: str, **fields: object) -> Callable[[list[Event]
 
 def lost_ms(running: Controlled, act: Callable[[], object]) -> float:
     """For how long a probe's packets were lost while something is done; in one gap, if any."""
-    gaps = lost_at(running, act, RATE_PPS)
+    gaps = lost_at(running, act, rate_pps=RATE_PPS)
     assert len(gaps) <= 1
     return sum(lost for _, lost in gaps) * 1000 / RATE_PPS
 
