@@ -17,8 +17,8 @@ from enum import StrEnum
 from controller.lookup import FlowTable
 from controller.packet import Packet, apply_simple
 from controller.rules import (
-    Action,
     Bucket,
+    CopyField,
     Flow,
     GroupKind,
     Output,
@@ -34,8 +34,6 @@ from topologies.plan import GATEWAY_MAC, NetworkPlan, PlannedHost
 __all__ = ["DataPlane", "Outcome", "Packet", "Trace"]
 
 _TTL = 64
-# The fixed order of an action set (OpenFlow 1.3.5, 5.10), of the actions used here.
-_SET_ORDER: tuple[type[Action], ...] = (PopLabel, PushLabel, SetField)
 
 
 class Outcome(StrEnum):
@@ -51,7 +49,8 @@ class Trace:
     """Where one packet went.
 
     sites: the switches that it passed, in order. spans: the spans between them.
-    stacks: its labels on each of these spans, the outermost first.
+    stacks: its labels on each of these spans, the outermost first; classes: the labels'
+    traffic classes; queues: the queues through which it left, None where none was chosen.
     reason: why it was not delivered.
     """
 
@@ -59,6 +58,8 @@ class Trace:
     sites: tuple[str, ...]
     spans: tuple[str, ...]
     stacks: tuple[tuple[int, ...], ...]
+    classes: tuple[tuple[int, ...], ...] = ()
+    queues: tuple[int | None, ...] = ()
     reason: str = ""
 
     @property
@@ -85,10 +86,15 @@ class DataPlane:
                 self._span_at[near.switch, near.number] = (span.id, far.switch, far.number)
 
     def send(
-        self, source: PlannedHost, target: PlannedHost, failed: AbstractSet[str] = frozenset()
+        self,
+        source: PlannedHost,
+        target: PlannedHost,
+        failed: AbstractSet[str] = frozenset(),
+        *,
+        dscp: int = 0,
     ) -> Trace:
         """One packet between two hosts while the spans named in `failed` are dead."""
-        packet = Packet(GATEWAY_MAC, target.ip, _TTL, source.port.number)
+        packet = Packet(GATEWAY_MAC, target.ip, _TTL, source.port.number, dscp=dscp)
         return self.carry(packet, source.port.switch, failed)
 
     def carry(self, packet: Packet, site: str, failed: AbstractSet[str] = frozenset()) -> Trace:
@@ -109,13 +115,15 @@ class DataPlane:
             span, site, far_port = self._span_at[trace.sites[-1], port]
             if span in failed:
                 return _lost(trace, f"sent into the failed span {span}")
-            packet = replace(packet, in_port=far_port)
             trace = replace(
                 trace,
                 sites=(*trace.sites, site),
                 spans=(*trace.spans, span),
                 stacks=(*trace.stacks, packet.labels),
+                classes=(*trace.classes, packet.label_classes),
+                queues=(*trace.queues, packet.queue),
             )
+            packet = replace(packet, in_port=far_port, queue=None, register=0)
 
     def _arrival(self, port: int, packet: Packet, trace: Trace) -> Trace:
         host = self._host_at.get((trace.sites[-1], port))
@@ -128,7 +136,7 @@ class DataPlane:
     def _pipeline(
         self, site: str, packet: Packet, failed: AbstractSet[str]
     ) -> Iterator[tuple[int, Packet]]:
-        table: Table | None = Table.LABELS
+        table: Table | None = Table.CLASSES
         while table is not None:
             flow = self._switches[site].tables[table].best(packet)
             if flow is None:
@@ -166,18 +174,17 @@ class DataPlane:
     def _action_set(
         self, site: str, bucket: Bucket, packet: Packet, failed: AbstractSet[str]
     ) -> Iterator[tuple[int, Packet]]:
-        # Of each kind the last one counts; of setting, the last one per field.
-        kept: dict[tuple[type[Action], str], Action] = {}
-        for action in bucket.actions:
-            name = action.name if isinstance(action, SetField) else ""
-            kept[type(action), name] = action
+        # In a fixed order (OpenFlow 1.3.5, 5.10): of each kind the last one counts, and the
+        # setting of fields is done as it is written.
+        kept = {type(action): action for action in bucket.actions}
+        setting = [a for a in bucket.actions if isinstance(a, SetField | CopyField)]
+        single = [kept[kind] for kind in (PopLabel, PushLabel) if kind in kept]
         changed: Packet | None = packet
-        for kind in _SET_ORDER:
-            for action in [a for (of, _), a in kept.items() if of is kind]:
-                changed = None if changed is None else apply_simple(action, changed)
+        for action in (*single, *setting):
+            changed = None if changed is None else apply_simple(action, changed)
         if changed is None:
             return
-        last = kept.get((ToGroup, "")) or kept.get((Output, ""))
+        last = kept.get(ToGroup) or kept.get(Output)
         if isinstance(last, Output | ToGroup):
             yield from self._emit(site, last, changed, failed)
 

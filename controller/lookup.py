@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from controller.packet import Packet
 from controller.rules import Flow, Match
 
-_FIELDS = ("eth_type", "eth_dst", "mpls_label", "mpls_bos")
+_FIELDS = ("eth_type", "eth_dst", "mpls_label", "mpls_bos", "ip_dscp", "mpls_tc")
 # Which fields count, and how many bits of the destination address (-1: not looked at).
 _Shape = tuple[tuple[str, ...], int]
 _Values = tuple[int | str, ...]
@@ -74,6 +74,10 @@ def _value(packet: Packet, name: str) -> int | str | None:
             return packet.eth_dst
         case "mpls_label":
             return packet.labels[0] if packet.labels else None
+        case "mpls_tc":
+            return packet.label_classes[0] if packet.labels else None
+        case "ip_dscp":
+            return None if packet.labels else packet.dscp
         case _:
             return int(len(packet.labels) == 1) if packet.labels else None
 

@@ -22,6 +22,7 @@ from controller.rules import (
     ETH_MPLS,
     Action,
     Bucket,
+    CopyField,
     DecrementLabelTtl,
     DecrementTtl,
     Flow,
@@ -33,6 +34,7 @@ from controller.rules import (
     PopLabel,
     PushLabel,
     SetField,
+    SetQueue,
     ToGroup,
 )
 
@@ -139,26 +141,39 @@ def _action(action: Action) -> Any:
             made = wire.OFPActionPushMpls(ETH_MPLS)
         case PopLabel(eth_type):
             made = wire.OFPActionPopMpls(eth_type)
-        case SetField(name, value):
-            made = wire.OFPActionSetField(**{name: value})
         case DecrementTtl():
             made = wire.OFPActionDecNwTtl()
         case DecrementLabelTtl():
             made = wire.OFPActionDecMplsTtl()
-        case ForgetPort():
-            # Standard OpenFlow cannot write this field; Open vSwitch's own action can.
-            made = wire.NXActionRegLoad(ofs_nbits=_ALL_16_BITS, dst="in_port_nxm", value=0)
         case Output(port):
             made = wire.OFPActionOutput(port)
         case ToGroup(group):
             made = wire.OFPActionGroup(group)
+        case SetField() | CopyField() | SetQueue() | ForgetPort():
+            made = _setting(action)
+    return made
+
+
+def _setting(action: SetField | CopyField | SetQueue | ForgetPort) -> Any:
+    made: Any
+    match action:
+        case SetField(name, value):
+            made = wire.OFPActionSetField(**{name: value})
+        case CopyField(source, target, bits):
+            # OpenFlow has this from 1.5 on; Open vSwitch's own action has it in 1.3.
+            made = wire.NXActionRegMove(src_field=source, dst_field=target, n_bits=bits)
+        case SetQueue(queue):
+            made = wire.OFPActionSetQueue(queue)
+        case ForgetPort():
+            # Standard OpenFlow cannot write this field; Open vSwitch's own action can.
+            made = wire.NXActionRegLoad(ofs_nbits=_ALL_16_BITS, dst="in_port_nxm", value=0)
     return made
 
 
 def _match(match: Match) -> Any:
     fields: dict[str, Any] = {
         name: value
-        for name in ("eth_type", "eth_dst", "mpls_label", "mpls_bos")
+        for name in ("eth_type", "eth_dst", "ip_dscp", "mpls_label", "mpls_tc", "mpls_bos")
         if (value := getattr(match, name)) is not None
     }
     if match.ipv4_dst is not None:

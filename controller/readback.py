@@ -14,6 +14,7 @@ from controller.liveness import PortState
 from controller.rules import (
     Action,
     Bucket,
+    CopyField,
     DecrementLabelTtl,
     DecrementTtl,
     Flow,
@@ -26,6 +27,7 @@ from controller.rules import (
     PopLabel,
     PushLabel,
     SetField,
+    SetQueue,
     SwitchRules,
     Table,
     ToGroup,
@@ -116,8 +118,21 @@ def _action(action: Any) -> Action:
             read = DecrementTtl()
         case wire.OFPActionDecMplsTtl():
             read = DecrementLabelTtl()
+        case _:
+            read = _setting(action)
+    return read
+
+
+def _setting(action: Any) -> Action:
+    match action:
         case wire.OFPActionSetField(key=name, value=value):
-            read = SetField(name, value)
+            read: Action = SetField(name, value)
+        case wire.NXActionRegMove(
+            src_field=source, dst_field=target, n_bits=bits, src_ofs=0, dst_ofs=0
+        ):
+            read = CopyField(source, target, bits)
+        case wire.OFPActionSetQueue(queue_id=queue):
+            read = SetQueue(queue)
         case wire.NXActionRegLoad(dst="in_port_nxm", value=0):
             read = ForgetPort()
         case _:

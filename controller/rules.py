@@ -19,9 +19,11 @@ FieldValue = int | str
 class Table(IntEnum):
     """The tables in the order that packets pass them."""
 
-    LABELS = 0
+    CLASSES = 0
+    """Which class of data a packet is of; see `classify`."""
+    LABELS = 1
     """Steered packets, by their top label."""
-    ADDRESSES = 1
+    ADDRESSES = 2
     """Forwarding by IP destination."""
 
 
@@ -30,6 +32,7 @@ class Match:
     """Which packets a flow is for; None matches everything.
 
     ipv4_dst is a prefix such as `10.0.1.0/24`; mpls_bos tells whether it is the last label.
+    ip_dscp (RFC 2474) and mpls_tc (RFC 5462, of the top label) are what classes are marked by.
     """
 
     eth_type: int | None = None
@@ -37,12 +40,14 @@ class Match:
     ipv4_dst: str | None = None
     mpls_label: int | None = None
     mpls_bos: int | None = None
+    ip_dscp: int | None = None
+    mpls_tc: int | None = None
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Matches are looked up very often.
         fields = (self.eth_type, self.eth_dst, self.ipv4_dst, self.mpls_label, self.mpls_bos)
-        object.__setattr__(self, "_hash", hash(fields))
+        object.__setattr__(self, "_hash", hash((*fields, self.ip_dscp, self.mpls_tc)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -66,6 +71,22 @@ class SetField:
 
     name: str
     value: FieldValue
+
+
+@dataclass(frozen=True, slots=True)
+class CopyField:
+    """Copy the lowest bits of a field or register into a field, both by their OpenFlow names."""
+
+    source: str
+    target: str
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetQueue:
+    """Leave through this queue, whatever port it will be; holds on this switch only."""
+
+    queue: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,8 @@ Action = (
     PushLabel
     | PopLabel
     | SetField
+    | CopyField
+    | SetQueue
     | DecrementTtl
     | DecrementLabelTtl
     | ForgetPort

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Self
 
+from controller.classify import COPY_CLASS, classifying, serves_classes
 from controller.graph import Graph
 from controller.labels import span_label
 from controller.rules import (
@@ -53,6 +54,7 @@ class RuleWriter:
         self._plan = plan
         self._graph = graph
         self._site = site
+        self._class_of_label = (COPY_CLASS,) if serves_classes(plan) else ()
         self._flows: dict[FlowKey, Flow] = {}
         self._groups: dict[int, Group] = {}
         self._numbers: dict[tuple[int, ...], int] = {}
@@ -142,6 +144,8 @@ class RuleWriter:
         # Said explicitly: what a switch does by itself on a miss differs by version and setting.
         for table in Table:
             self._put(FlowKey(table, _MISS, Match()), ())
+        for flow in classifying(self._plan):
+            self._flows[flow.key] = flow
         not_steered = FlowKey(Table.LABELS, _NOT_STEERED, Match(eth_type=ETH_IPV4))
         self._put(not_steered, (), Table.ADDRESSES)
         for host in self._plan.hosts:
@@ -178,6 +182,7 @@ class RuleWriter:
             return
         yield PushLabel()
         yield SetField("mpls_label", labels[-1])
+        yield from self._class_of_label
         yield ToGroup(self._chain(labels[:-1], port)) if labels[:-1] else Output(port)
 
     def _chain(self, labels: list[int], port: int) -> int:

@@ -65,7 +65,7 @@ class Scenario(Strict):
     buffer_bytes: float | None = Field(default=None, ge=1, le=1e12)
     """The queue in bytes instead, before scaling."""
     classes: bool = False
-    """Spans serve interactive data (queue 1, or DSCP EF) ahead of best effort (queue 2)."""
+    """Spans serve interactive data (by its DSCP, such as EF) ahead of best effort."""
     bfd: Bfd = Bfd()
     healing: Healing = Healing()
     policies: tuple[str, ...] = Field(default=("fast-reroute-reoptimise",), min_length=1)

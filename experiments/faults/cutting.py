@@ -2,7 +2,9 @@
 
 A silent cut drops every packet that arrives at an end of the span, so that the packets
 in flight are lost and neither end is told. With visibility `carrier` both ends lose their
-link.
+link as well: they become dormant (RFC 2863), which Linux and Open vSwitch tell as «no
+carrier». They are not taken down, as an administrator would do it: a controller may take a
+port up again (Ryu's spanning tree does, with each message about it), and mends no fibre.
 """
 
 from __future__ import annotations
@@ -66,7 +68,15 @@ def _without_carrier(spans: Sequence[PlannedSpan], at_s: float, until_s: float |
     devices = ends(spans)
 
     def turn(state: str) -> None:
-        batch("ip", [f"link set dev {device} {state}" for device in devices])
+        batch("ip", [f"link set dev {device} state {state}" for device in devices])
+
+    def act(_scene: Scene) -> None:
+        drop_arriving(devices)
+        turn("dormant")
+
+    def undo(_scene: Scene) -> None:
+        pass_again(devices)
+        turn("up")
 
     def confirm(_scene: Scene) -> None:
         for device in devices:
@@ -79,7 +89,7 @@ def _without_carrier(spans: Sequence[PlannedSpan], at_s: float, until_s: float |
         at_s=at_s,
         until_s=until_s,
         spans=tuple(span.id for span in spans),
-        act=lambda _scene: turn("down"),
-        undo=lambda _scene: turn("up"),
+        act=act,
+        undo=undo,
         confirm=confirm,
     )

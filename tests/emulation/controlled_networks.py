@@ -188,8 +188,14 @@ class Hosts:
             end.setblocking(False)
             self._sockets[host.name] = end
 
-    def send(self, source: PlannedHost, target: PlannedHost, payload: bytes) -> None:
-        self._sockets[source.name].sendto(payload, (target.ip, UDP_PORT))
+    def send(
+        self, source: PlannedHost, target: PlannedHost, payload: bytes, dscp: int | None = None
+    ) -> None:
+        """Send one datagram, marked with a code point (RFC 2474) if one is given."""
+        end = self._sockets[source.name]
+        if dscp is not None:
+            end.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+        end.sendto(payload, (target.ip, UDP_PORT))
 
     def received(self, target: PlannedHost) -> list[tuple[str, bytes]]:
         """(sender's address, payload) of all that has come."""
@@ -225,7 +231,7 @@ class SpanWatch:
                 return found
             if kind == _PACKET_OUTGOING and interface in self._spans:
                 labels, packet = _unlabelled(frame)
-                if packet[9:10] == b"\x11" and packet[20:22] == UDP_PORT.to_bytes(2):
+                if packet[9:10] == b"\x11" and packet[22:24] == UDP_PORT.to_bytes(2):
                     ends = (socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20]))
                     found.setdefault(ends, []).append((self._spans[interface], labels))
 

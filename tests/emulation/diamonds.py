@@ -36,10 +36,11 @@ def lost_at(
     running: Controlled,
     act: Callable[[], object],
     ends: tuple[str, str] = ("west", "east"),
+    rate_pps: int = RATE_PPS,
 ) -> list[tuple[int, int]]:
     """The gaps of a probe between two switches' hosts while something is done."""
     hosts = Hosts(running.network, running.network.plan)
-    probe = Probe(running.network, hosts, *ends)
+    probe = Probe(running.network, hosts, *ends, rate_pps=rate_pps)
     time.sleep(0.2)
     act()
     time.sleep(0.2)

@@ -29,12 +29,19 @@ for number in range(count):
 class Probe:
     """Numbered packets between two sites, at an exact rate, until it is told to end."""
 
-    def __init__(self, network: Network, hosts: Hosts, source: str, target: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        hosts: Hosts,
+        source: str,
+        target: str,
+        rate_pps: int = RATE_PPS,
+    ) -> None:
         self._hosts = hosts
         self._sender, self._receiver = hosts.by_switch[source], hosts.by_switch[target]
         command = [sys.executable, "-c", PROBE, self._receiver.ip, str(10**6)]
         node = network.get(self._sender.name)
-        self._process: subprocess.Popen[bytes] = node.popen([*command, str(10**9 // RATE_PPS)])
+        self._process: subprocess.Popen[bytes] = node.popen([*command, str(10**9 // rate_pps)])
 
     def end(self) -> list[int]:
         """The numbers that came, in their order."""

@@ -64,7 +64,7 @@ def test_a_rule_that_is_refused_is_told_and_the_network_stays_as_it_was(
     # A table that is full refuses every further flow.
     limit = ["--", "--id=@t", "create", "Flow_Table", "flow_limit=1", "overflow_policy=refuse"]
     subprocess.run(
-        ["ovs-vsctl", *limit, "--", "set", "Bridge", "south", "flow_tables:1=@t"], check=True
+        ["ovs-vsctl", *limit, "--", "set", "Bridge", "south", "flow_tables:2=@t"], check=True
     )
     cut = [diamond.plan.spans[0]]
 

@@ -54,6 +54,12 @@ def plan_of(edges: Sequence[Edge], hosts_at: Iterable[str] | None = None) -> Net
     return make_plan(Topology(name="test", sites=sites, spans=spans))
 
 
+def with_classes(plan: NetworkPlan) -> NetworkPlan:
+    """The same plan with spans that tell classes of data apart."""
+    spans = tuple(span.model_copy(update={"classes": True}) for span in plan.spans)
+    return plan.model_copy(update={"spans": spans})
+
+
 def topohub_edges(name: str, conduit_seed: int | None = None) -> list[Edge]:
     """A TopoHub graph; with a seed, a third of its sites get a conduit with two of their spans."""
     data = topohub.get(name)

@@ -139,7 +139,7 @@ LINE = plan_of([Edge("a", "b"), Edge("b", "c"), Edge("c", "a")])
 
 def plane_with(actions: tuple[Action, ...], groups: tuple[Group, ...] = ()) -> DataPlane:
     """Site `a` does this with every IP packet; the other sites drop all."""
-    key = FlowKey(Table.LABELS, 1, Match(eth_type=ETH_IPV4))
+    key = FlowKey(Table.CLASSES, 1, Match(eth_type=ETH_IPV4))
     rules = {switch.name: SwitchRules() for switch in LINE.switches}
     rules["a"] = SwitchRules({key: Flow(key, actions)}, {g.number: g for g in groups})
     return DataPlane(LINE, rules)
@@ -189,7 +189,7 @@ def test_a_fast_failover_group_uses_its_first_live_bucket_and_drops_without_one(
 
 def test_two_switches_that_send_to_each_other_are_a_loop() -> None:
     plan: NetworkPlan = LINE
-    key = FlowKey(Table.LABELS, 1, Match(eth_type=ETH_IPV4))
+    key = FlowKey(Table.CLASSES, 1, Match(eth_type=ETH_IPV4))
     ports = {"a": plan.spans[0].a.number, "b": plan.spans[0].b.number}
     rules = {
         site: SwitchRules({key: Flow(key, (ForgetPort(), Output(port)))})

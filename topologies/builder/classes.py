@@ -28,15 +28,16 @@ from topologies.builder.qdiscs import (
     take_all,
 )
 from topologies.builder.shaping import ANY_PROTOCOL, IPV4, Shape, control_filters, line
+from topologies.traffic_classes import BEST_EFFORT, CONTROL_QUEUE, INTERACTIVE
 
 MIDDLE_LINE = _LINE = 2 << 16
 _WHOLE_LINE = _LINE | 1
 # Open vSwitch turns queue q into the priority 1:(q+1), which names a band of this discipline.
 _PRIO = 1 << 16
-_CONTROL, _INTERACTIVE, _BEST_EFFORT = _PRIO | 1, _PRIO | 2, _PRIO | 3
+_CONTROL, _INTERACTIVE, _BEST_EFFORT = (
+    _PRIO | queue + 1 for queue in (CONTROL_QUEUE, INTERACTIVE.queue, BEST_EFFORT.queue)
+)
 _BANDS = (_CONTROL, _INTERACTIVE, _BEST_EFFORT)
-# DSCP EF (RFC 3246): expedited forwarding.
-_EF = key(0, 0xB8 << 16, 0xFC << 16)
 
 
 def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
@@ -49,7 +50,11 @@ def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
             device, index, parent=band, handle=number << 16, limit_bytes=wanted.buffer_bytes
         )
     yield from control_filters(device, index, parent=_PRIO, to=_CONTROL)
-    yield choose(device, index, parent=_PRIO, order=3, protocol=IPV4, keys=_EF, to=_INTERACTIVE)
+    for dscp in INTERACTIVE.dscps.values():
+        keys = key(0, dscp << 18, 0xFC << 16)
+        yield choose(
+            device, index, parent=_PRIO, order=3, protocol=IPV4, keys=keys, to=_INTERACTIVE
+        )
 
 
 def whole_line(device: str, index: int, wanted: Shape) -> Request:
