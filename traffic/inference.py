@@ -114,6 +114,10 @@ def _add_server(parser: ArgumentParser) -> None:
         "--token-bytes", type=whole(TOKEN.size, MAX_TOKEN_BYTES), default=128,
         help="size of one token's message (128)",
     )  # fmt: skip
+    _add_weights(parser)
+
+
+def _add_weights(parser: ArgumentParser) -> None:
     weights = parser.add_argument_group("weights", "refuse requests until they are there")
     weights.add_argument("--weights-from", type=address, metavar="HOST:PORT", help="a `store`")
     weights.add_argument("--weights-bytes", type=whole(1, 2**62), help="how many to fetch")
@@ -161,14 +165,7 @@ def _add_agents(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _add_load(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--servers", type=_addresses, required=True, metavar="HOST:PORT,…",
-        help="asked in this order: the next when one fails",
-    )  # fmt: skip
-    parser.add_argument("--requests", metavar="FILE", help="a list made by `plan`; else:")
-    add_plan(parser)
-    _add_agents(parser)
+def _add_turns(parser: ArgumentParser) -> None:
     for name, default, what in (
         ("--tool-call-tokens", 50, "answer tokens in which the model asks for a tool"),
         ("--tool-result-tokens", 500, "that a tool's answer adds to the next prompt"),
@@ -179,6 +176,17 @@ def _add_load(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tool-request-bytes", type=whole(0, 1 << 24), default=1024, help="of a call (1024)"
     )
+
+
+def _add_load(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--servers", type=_addresses, required=True, metavar="HOST:PORT,…",
+        help="asked in this order: the next when one fails",
+    )  # fmt: skip
+    parser.add_argument("--requests", metavar="FILE", help="a list made by `plan`; else:")
+    add_plan(parser)
+    _add_agents(parser)
+    _add_turns(parser)
     parser.add_argument(
         "--bytes-per-token", type=whole(0, 1024), default=4, help="of the prompt (4)"
     )
