@@ -166,6 +166,23 @@ def test_a_daemon_that_was_ended_with_many_bridges_runs_again(
     assert daemon_pid() != first
 
 
+def test_an_interface_that_went_is_a_port_again_when_it_comes_back() -> None:
+    plan = two_sites()
+    port = plan.spans[0].a
+
+    def is_port() -> bool:
+        shown = lines("ovs-ofctl", "-O", "OpenFlow13", "show", port.switch)
+        return any(f"({port.interface})" in line for line in shown)
+
+    with build_network(plan):
+        assert is_port()
+        lines("ip", "link", "delete", port.interface)
+        assert eventually(lambda: not is_port())
+        lines("ip", "link", "add", port.interface, "type", "dummy")
+        assert eventually(is_port)
+        lines("ip", "link", "delete", port.interface)
+
+
 def test_attmpls_is_built() -> None:
     plan = make_plan(load_topology("topozoo/AttMpls"), scale=1000)
     with build_network(plan) as network:

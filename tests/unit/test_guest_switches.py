@@ -22,6 +22,15 @@ for _ in range(40):
 print(time.monotonic() - begin)
 """
 
+# In a process with the library: join a group of a netlink family, and say whether it joined.
+_JOIN = """
+import socket, sys
+told = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, int(sys.argv[1]))
+told.setsockopt(270, 1, 1)  # SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
+print(any(told.getsockopt(270, 9, 4)))  # NETLINK_LIST_MEMBERSHIPS
+"""
+_ROUTE, _GENERIC = 0, 16
+
 
 def waited_s(library: Path, thread: str, timeout_ms: int) -> float:
     """How long 40 polls take in a thread of that name."""
@@ -40,6 +49,24 @@ def test_only_the_revalidators_short_pause_is_left_out(tmp_path: Path) -> None:
     assert waited_s(library, "revalidator7", 5) < 0.1
     assert waited_s(library, "revalidator7", 6) >= 0.24
     assert waited_s(library, "handler3", 5) >= 0.2
+
+
+def joined(library: Path, family: int) -> str:
+    """Whether the first group of a netlink family was joined."""
+    done = subprocess.run(
+        [sys.executable, "-c", _JOIN, str(family)],
+        env={"LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_only_the_groups_of_generic_netlink_are_not_joined(tmp_path: Path) -> None:
+    library = revalidation_library(tmp_path)
+    assert joined(library, _ROUTE) == "True"
+    assert joined(library, _GENERIC) == "False"
 
 
 def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
