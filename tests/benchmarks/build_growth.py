@@ -1,5 +1,8 @@
 """How do time and memory grow with the network? From 10 to 1,000 sites with a host each.
 
+Each size is built several times, in rounds, and the quickest counts: what other programs of
+the machine take away comes and goes.
+
 In a guest, with a folder for the picture:
 ./fibercut exec --memory-mb 4096 --out growth -- python -m tests.benchmarks.build_growth
 """
@@ -21,7 +24,8 @@ from tests.benchmarks.build_vs_mininet import benchmark_plan
 from tests.benchmarks.standing import GUEST_OUT, Cost, cost_of
 from tests.benchmarks.wall_clock import WallClock
 
-SIZES = (10, 25, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
+SIZES = (10, 25, 50, 100, 200, 400, 600, 800, 1000)
+ROUNDS = 2
 _SPANS_PER_SITE = 1.2
 # Below it, what a network costs whatever its size hides how the cost grows.
 _FEWEST_SITES = 100
@@ -74,16 +78,29 @@ def main() -> None:
     """Measure, print a table, and draw it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=GUEST_OUT, help="a folder of the host's")
     options = parser.parse_args()
     clock = WallClock(options.out)
-    costs = []
-    for sites in options.sizes:
-        links = sites + round(sites * _SPANS_PER_SITE)
-        costs.append(cost_of(benchmark_plan(sites, 1, links, seed=7), clock))
+    rounds = [[_measure(sites, clock) for sites in options.sizes] for _ in range(options.rounds)]
     clock.close()
+    costs = [_best(same) for same in zip(*rounds, strict=True)]
     chart(options.sizes, costs).save(options.out / "build-growth.svg")
     Console(width=80).print(_table(options.sizes, costs))
+
+
+def _measure(sites: int, clock: WallClock) -> Cost:
+    links = sites + round(sites * _SPANS_PER_SITE)
+    return cost_of(benchmark_plan(sites, 1, links, seed=7), clock)
+
+
+def _best(costs: Sequence[Cost]) -> Cost:
+    """The least times; the most memory, of which a later build finds some already taken."""
+    return Cost(
+        min(cost.build_s for cost in costs),
+        min(cost.take_down_s for cost in costs),
+        max(cost.memory_mb for cost in costs),
+    )
 
 
 def _table(sizes: Sequence[int], costs: Sequence[Cost]) -> Table:
