@@ -49,8 +49,14 @@ class Bridge:
 
 
 def add_bridges(database: Database, owner: str, bridges: Sequence[Bridge]) -> None:
-    """Make all bridges in one transaction and wait until every port has its number."""
-    database.configure(_creation(owner, bridges), _TAKE_UP_S)
+    """Make all bridges and wait until every port has its number.
+
+    Two transactions: with the first bridge ovs-vswitchd opens its datapath, and then looks
+    for each port there through all its bridges. At that moment there should be only one.
+    """
+    for part in (bridges[:1], bridges[1:]):
+        if part:
+            database.configure(_creation(owner, part), _TAKE_UP_S)
     wanted = {port.interface: port.number for bridge in bridges for port in bridge.ports}
     rows = database.select("Interface", ["name", "ofport", "error"])
     wrong = [_complaint(row, wanted) for row in rows if _is_wrong(row, wanted)]
