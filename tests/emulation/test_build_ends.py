@@ -13,7 +13,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli.clean import clean
+from experiments.real_clock_checks import real_clock_checks
 from tests.emulation.built_networks import eventually, two_sites
 from tests.emulation.machine_state import machine_state, others_things
 from topologies.build import BuildError, build_network
@@ -39,8 +42,7 @@ STAGES = {
     "bridges removed": "mutate Open_vSwitch",
     "links removed": "delete the links",
 }
-BUILDING = list(STAGES)[: list(STAGES).index("standing")]
-TAKING_DOWN = list(STAGES)[list(STAGES).index("standing") + 1 :]
+BUILDING, TAKING_DOWN = list(STAGES)[:6], list(STAGES)[7:]
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,20 @@ def test_a_sweep_finds_what_builder_and_guard_left(stage: str, before: dict[str,
     assert found.devices or found.bridges
     assert sweep() == [found]
     assert sweep() == []
+
+
+def test_doctor_and_clean_tell_of_leftovers() -> None:
+    builder_process("standing", _kill_both)
+    [check] = [check for check in real_clock_checks() if check.name == "networks left behind"]
+    assert not check.ok
+    told = "a network with 2 bridges, 6 interfaces, 3 processes"
+    assert told in check.found
+    for arguments, words in (
+        (["--dry-run"], f"left behind: {told}"),
+        ([], f"removed: {told}"),
+        ([], "nothing is left behind"),
+    ):
+        assert words in CliRunner().invoke(clean, arguments, standalone_mode=False).output
 
 
 def test_the_next_build_sweeps_what_builder_and_guard_left() -> None:

@@ -92,8 +92,7 @@ class Network(Mininet):
 
     def end_added(self) -> None:
         """End the nodes and links that were added since, and all processes in those nodes."""
-        added = [node for node in self.values() if not isinstance(node, LazyNode)]
-        if not added:
+        if not (added := [node for node in self.values() if not isinstance(node, LazyNode)]):
             return
         namespaces = frozenset[int]().union(*map(self._namespaces_of, added))
         end_processes(str(self._owner), namespaces)
@@ -181,8 +180,8 @@ class Network(Mininet):
         client, server = hosts or (self.hosts[0], self.hosts[-1])
         output(f"*** Iperf: testing {l4Type} bandwidth between {client} and {server}\n")
         test = IperfTest(l4Type, udpBw if l4Type == "UDP" else None, fmt, seconds, port)
-        results = [self._parseIperf(said) for said in test.run(client, server)]
-        results = [udpBw, *results] if l4Type == "UDP" else results
+        rates = [self._parseIperf(said) for said in test.run(client, server)]
+        results = [udpBw, *rates] if l4Type == "UDP" else rates
         output(f"*** Results: {results}\n")
         return results
 
