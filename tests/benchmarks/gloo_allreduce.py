@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -84,7 +85,8 @@ def _gloo_s(python: str, case: Case, hosts: Sequence[str], out: Path) -> float:
     times_ns = [
         max(e for _, e in runs) - min(b for b, _ in runs) for runs in zip(*logs, strict=True)
     ]
-    return sum(times_ns) / len(times_ns) / 1e9
+    mean_ns: float = statistics.mean(times_ns)
+    return mean_ns / 1e9
 
 
 if __name__ == "__main__":
