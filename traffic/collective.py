@@ -13,6 +13,7 @@ from argparse import ArgumentTypeError, Namespace
 
 from traffic.clock import NS_PER_S, now_ns, wake_exactly
 from traffic.collectives.arguments import (
+    MAX_RANKS,
     add_ranks,
     algorithm_of,
     collective_name,
@@ -27,7 +28,7 @@ from traffic.collectives.engine import Engine
 from traffic.collectives.model import schedule_s, wire_bytes
 from traffic.collectives.operation import Operation
 from traffic.collectives.schedule import ELEMENT_BYTES
-from traffic.collectives.table import heading, joint_ns, joint_wrong, row
+from traffic.collectives.table import Result, heading, joint_ns, joint_wrong, row
 from traffic.collectives.unfinished import Unfinished
 from traffic.command import Failure, Parser, number, run, whole, window
 from traffic.event_loop import EventLoop
@@ -35,19 +36,6 @@ from traffic.output import JsonLines
 from traffic.vector import Numbers
 
 PROGRAM = "traffic.collective"
-
-
-class Result:
-    """Rank 0: the measured operations of one size."""
-
-    def __init__(self) -> None:
-        self.times_ns: list[int] = []
-        self.wrong: list[int | None] = []
-
-    @property
-    def total_wrong(self) -> int | None:
-        """All wrong numbers; None if they were not checked."""
-        return None if None in self.wrong else sum(count or 0 for count in self.wrong)
 
 
 class Rank:
@@ -234,24 +222,29 @@ def parse(arguments: list[str]) -> Namespace:
         "--collective", type=collective_name, default="all-reduce", metavar="NAME",
         help=f"{', '.join(COLLECTIVES)} (all-reduce)",
     )  # fmt: skip
-    parser.add_argument(
-        "--algorithm", metavar="NAME",
-        help="of all-reduce: ring, halving-doubling, double-tree, hierarchical; of broadcast: "
-        "chain, binomial (the first one)",
-    )  # fmt: skip
+    algorithms = "; ".join(f"{n}: {', '.join(c.algorithms)}" for n, c in COLLECTIVES.items())
+    parser.add_argument("--algorithm", metavar="NAME", help=f"{algorithms} (the first one)")
     parser.add_argument(
         "--bytes", type=_sizes, required=True, metavar="BYTES,...",
         help="sizes of the whole vector (32-bit numbers), one after the other",
     )  # fmt: skip
-    parser.add_argument("--root", type=whole(0, 4095), default=0, metavar="RANK", help="(0)")
-    parser.add_argument(
-        "--iterations", type=whole(1, 10**9), metavar="N",
-        help="operations of each size that count; without it, sizes take turns until the end",
-    )  # fmt: skip
-    parser.add_argument(
-        "--warm-up", type=whole(0, 10**6), default=5, metavar="N",
-        help="operations before them that do not (5)",
-    )  # fmt: skip
+    parser.add_argument("--root", type=whole(0, MAX_RANKS - 1), default=0, metavar="RANK",
+                        help="(0)")  # fmt: skip
+    parser.add_argument("--out", required=True, metavar="FILE", help="one JSON line per operation")
+    _add_times(parser)
+    add_ranks(parser)
+    args = parser.parse_args(arguments)
+    _check(parser, args)
+    return args
+
+
+def _add_times(parser: Parser) -> None:
+    """How often and when, and what it is compared with."""
+    for name, low, default, what in (
+        ("--iterations", 1, None, "operations of each size that count (take turns until the end)"),
+        ("--warm-up", 0, 5, "operations before them that do not (5)"),
+    ):
+        parser.add_argument(name, type=whole(low, 10**9), default=default, metavar="N", help=what)
     parser.add_argument(
         "--period-s", type=number(0, 1e6), default=0.0, metavar="S",
         help="from one start to the next, at least (0)",
@@ -268,11 +261,6 @@ def parse(arguments: list[str]) -> Namespace:
         "--delay-ms", type=number(0, 1e6), default=0.0, metavar="MS",
         help="one-way delay between any two hosts, for the same (0)",
     )  # fmt: skip
-    parser.add_argument("--out", required=True, metavar="FILE", help="one JSON line per operation")
-    add_ranks(parser)
-    args = parser.parse_args(arguments)
-    _check(parser, args)
-    return args
 
 
 def _check(parser: Parser, args: Namespace) -> None:

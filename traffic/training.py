@@ -92,6 +92,21 @@ def parse(arguments: list[str]) -> Namespace:
         "--buckets", type=whole(1, 1024), default=1,
         help="parts of the gradients, reduced while the backward pass goes on (1: after it)",
     )  # fmt: skip
+    _add_loops(parser)
+    add_ranks(parser)
+    args = parser.parse_args(arguments)
+    try:
+        args.algorithm = algorithm_of("all-reduce", args.algorithm)
+    except ValueError as error:
+        parser.error(str(error))
+    problem = rank_problem(args) or _problem(args)
+    if problem:
+        parser.error(problem)
+    return args
+
+
+def _add_loops(parser: Parser) -> None:
+    """What single loops have of their own, and the end."""
     for name, default, what in (
         ("--inner-steps", 100, "steps between two synchronisations of DiLoCo"),
         ("--fragments", 1, "parts of the model that streaming DiLoCo sends in turn"),
@@ -104,16 +119,6 @@ def parse(arguments: list[str]) -> Namespace:
         )
     parser.add_argument("--steps", type=whole(1, 10**9), help="end after so many steps")
     parser.add_argument("--out", required=True, metavar="FILE", help="one JSON line per step")
-    add_ranks(parser)
-    args = parser.parse_args(arguments)
-    try:
-        args.algorithm = algorithm_of("all-reduce", args.algorithm)
-    except ValueError as error:
-        parser.error(str(error))
-    problem = rank_problem(args) or _problem(args)
-    if problem:
-        parser.error(problem)
-    return args
 
 
 def _problem(args: Namespace) -> str | None:

@@ -33,7 +33,7 @@ def main() -> None:
     for ranks, size, algorithm in product(args.ranks, args.sizes, args.algorithms.split(",")):
         case = _case(args, algorithm, ranks, size)
         # Warm until the windows of all pairs hold a delay's worth of bytes.
-        warm_up = args.warm_up if size < 10_000_000 else max(2, args.warm_up // 8)
+        warm_up = args.warm_up if size <= 10_000_000 else max(3, args.warm_up // 8)
         before_s = wall.now_s()
         with TemporaryDirectory() as folder, star(ranks, RATE_MBPS, DELAY_MS) as hosts:
             logs = measure(case, hosts, Path(folder), args.iterations, warm_up, args.verify)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # importing typing would cost each program 5 ms
 
 HEADER = struct.Struct("<IHHQ")  # sequence number of the collective, channel, flags, bytes
 _HEADER_AND_BODY = 2
+# Fewer wake-ups: a receiver takes this much at once, not each packet.
+_MOST_AT_ONCE = 1 << 15
 
 
 class Connection:
@@ -35,6 +37,7 @@ class Connection:
         self._task = -1
         self._scratch = memoryview(bytearray())
         self._watched = 0
+        self._wakes_at = 1
         self.reading = False
         self._over = self._gone = False
 
@@ -138,6 +141,8 @@ class Connection:
                     return
             else:
                 self._body = self._body[count:]
+                if self._body:
+                    self._wake_at(len(self._body))
                 self.engine.moved(received=count)
                 if not self._body:
                     self._end()
@@ -151,6 +156,13 @@ class Connection:
         self._over = True
         self.rest()
 
+    def _wake_at(self, size: int) -> None:
+        """Be woken when so much is there (the kernel takes less where its buffer is small)."""
+        size = min(size, _MOST_AT_ONCE)
+        if size != self._wakes_at:
+            self._wakes_at = size
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+
     def _begin(self) -> bool:
         """A header is whole: ask where its message belongs; False if that is not known yet."""
         if self._body is not None:
@@ -161,9 +173,11 @@ class Connection:
             self.rest()
             return False
         self._body, self._task = found
+        self._wake_at(len(self._body))
         self.engine.flags |= flags
         return True
 
     def _end(self) -> None:
         self._body, self._missing = None, self._header
+        self._wake_at(1)
         self.engine.part_arrived(self, self._task)

@@ -13,6 +13,19 @@ _NAMES = ("size", "count", "type", "redop", "root", "time", "algbw", "busbw", "#
           "bound", "ratio")  # fmt: skip
 
 
+class Result:
+    """Rank 0: the measured operations of one size."""
+
+    def __init__(self) -> None:
+        self.times_ns: list[int] = []
+        self.wrong: list[int | None] = []
+
+    @property
+    def total_wrong(self) -> int | None:
+        """All wrong numbers; None if they were not checked."""
+        return None if None in self.wrong else sum(count or 0 for count in self.wrong)
+
+
 def heading() -> str:
     """The two lines above the table."""
     return _HEAD(*_NAMES) + _HEAD(*_UNITS)

@@ -9,12 +9,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from traffic.clock import now_ns
-from traffic.collectives.arguments import shape_of
-from traffic.collectives.catalogue import peers_of
 from traffic.collectives.engine import Engine
 from traffic.collectives.operation import Operation
-from traffic.collectives.schedule import ELEMENT_BYTES, parts
-from traffic.loops.step import LAST, Steps
+from traffic.loops.step import LAST, Steps, partners_of, reductions
 from traffic.loops.timeline import bucket_ready_ns
 
 
@@ -23,23 +20,13 @@ class DataParallel:
 
     def __init__(self, args: Namespace, steps: Steps) -> None:
         self.steps = steps
-        sizes = [end - at for at, end in parts((0, args.bytes // ELEMENT_BYTES), args.buckets)]
-        self.buckets = [
-            Operation(
-                "all-reduce",
-                args.algorithm,
-                shape_of(args, size * ELEMENT_BYTES),
-                args.rank,
-                steps.numbers,
-            )
-            for size in sizes
-        ]
+        self.buckets = reductions(args, steps, args.buckets)
         self.took_ns = 0
 
     @property
     def partners(self) -> set[int]:
         """Whom this rank has to be connected with."""
-        return set().union(*(peers_of(bucket.rounds) for bucket in self.buckets))
+        return partners_of(self.buckets)
 
     def one_step(self, engine: Engine) -> bool:
         """Compute and reduce; True if this was the last step for all. Raises Unfinished."""

@@ -10,12 +10,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from traffic.clock import NS_PER_MS, now_ns
-from traffic.collectives.arguments import shape_of
-from traffic.collectives.catalogue import peers_of
 from traffic.collectives.engine import Engine
 from traffic.collectives.operation import Operation
-from traffic.collectives.schedule import ELEMENT_BYTES, parts
-from traffic.loops.step import LAST, Steps
+from traffic.loops.step import LAST, Steps, partners_of, reductions
 from traffic.loops.timeline import fragment_begun
 
 
@@ -25,17 +22,7 @@ class DiLoCo:
     def __init__(self, args: Namespace, steps: Steps) -> None:
         self.steps = steps
         self.inner_steps, self.overlap_steps = args.inner_steps, args.overlap_steps
-        sizes = [end - at for at, end in parts((0, args.bytes // ELEMENT_BYTES), args.fragments)]
-        self.fragments = [
-            Operation(
-                "all-reduce",
-                args.algorithm,
-                shape_of(args, size * ELEMENT_BYTES),
-                args.rank,
-                steps.numbers,
-            )
-            for size in sizes
-        ]
+        self.fragments = reductions(args, steps, args.fragments)
         # Until the next turn of any fragment; rank 0 has to think so far ahead.
         self.turn_ns = round(args.compute_ms * NS_PER_MS * args.inner_steps / args.fragments)
         self.under_way: Operation | None = None
@@ -45,7 +32,7 @@ class DiLoCo:
     @property
     def partners(self) -> set[int]:
         """Whom this rank has to be connected with."""
-        return set().union(*(peers_of(fragment.rounds) for fragment in self.fragments))
+        return partners_of(self.fragments)
 
     def one_step(self, engine: Engine) -> bool:
         """Compute, and send or wait as the step demands; True if this was the last one."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from argparse import Namespace
+from collections.abc import Iterable
 
 from traffic.clock import NS_PER_MS, NS_PER_S, now_ns
-from traffic.collectives.arguments import MAX_RANKS
-from traffic.collectives.catalogue import COLLECTIVES
+from traffic.collectives.arguments import MAX_RANKS, shape_of
+from traffic.collectives.catalogue import COLLECTIVES, peers_of
 from traffic.collectives.engine import Engine
 from traffic.collectives.operation import Operation
+from traffic.collectives.schedule import ELEMENT_BYTES, parts
 from traffic.output import JsonLines
 from traffic.vector import Numbers
 
@@ -95,3 +97,23 @@ class Steps:
             "busbw_mbps": None,
             "wrong": None,
         }
+
+
+def reductions(args: Namespace, steps: Steps, count: int) -> list[Operation]:
+    """All-reduces of so many parts of the gradients."""
+    sizes = [end - at for at, end in parts((0, args.bytes // ELEMENT_BYTES), count)]
+    return [
+        Operation(
+            "all-reduce",
+            args.algorithm,
+            shape_of(args, size * ELEMENT_BYTES),
+            args.rank,
+            steps.numbers,
+        )
+        for size in sizes
+    ]
+
+
+def partners_of(operations: Iterable[Operation]) -> set[int]:
+    """Whom a rank has to be connected with for them."""
+    return set().union(*(peers_of(operation.rounds) for operation in operations))
