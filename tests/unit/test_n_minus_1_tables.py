@@ -21,7 +21,7 @@ def test_a_row_shows_the_trial_with_the_least_to_spare_and_the_sum_of_losses() -
     trials = [trial(), trial(worst_ms=41.0, limit_ms=42.0), trial(away_lost=2), trial(back_lost=3)]
     row = summary(trials).splitlines()[2]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:7] == ["spans", "silent", "10 ms × 3", "4", "16", "0", "41.0 / 42.0"]
+    assert cells[:7] == ["spans", "silent", "10 ms × 3", "4 of 30", "16", "0", "41.0 / 42.0"]
     assert cells[-4:] == ["2", "3", "0", "0"]
 
 

@@ -24,10 +24,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from guest import GuestError, GuestSettings, provide_kernel, run
-from tests.benchmarks.n_minus_1.failures import failures
-from tests.benchmarks.n_minus_1.interference import MOMENTS
-from tests.benchmarks.n_minus_1.parts import PARTS, TRIALS, Chunk, chunks
-from tests.benchmarks.n_minus_1.study import study_plan
+from tests.benchmarks.n_minus_1.parts import PARTS, TRIALS, Chunk, chunks, planned_trials
 from tests.benchmarks.n_minus_1.tables import (
     PAGE,
     Trial,
@@ -46,13 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is left of the study. Returns the exit status."""
     options = _parser().parse_args(arguments)
     chosen = chunks(options.only)
-    provide_kernel()
-    cores: SimpleQueue[int] = SimpleQueue()
-    for core in itertools.islice(itertools.cycle(sorted(os.sched_getaffinity(0))), options.jobs):
-        cores.put(core)
-    with ThreadPoolExecutor(options.jobs) as pool:
-        said = list(pool.map(partial(_run, options.out, options.seed, cores), chosen))
-    failed = [one for one in said if one]
+    failed = [] if options.tables else _run_all(chosen, options)
     for one in failed:
         print(one, file=sys.stderr)
     trials = [trial for chunk in chosen for trial in _read(options.out / chunk.name)]
@@ -66,6 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong or failed else 0
 
 
+def _run_all(chosen: Sequence[Chunk], options: argparse.Namespace) -> list[str]:
+    """Run chunks side by side. Returns what kept some from their ends."""
+    provide_kernel()
+    cores: SimpleQueue[int] = SimpleQueue()
+    for core in itertools.islice(itertools.cycle(sorted(os.sched_getaffinity(0))), options.jobs):
+        cores.put(core)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        said = list(pool.map(partial(_run, options.out, options.seed, cores), chosen))
+    return [one for one in said if one]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.n_minus_1",
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the guests")
     parser.add_argument("--write-page", action="store_true", help=f"renew {PAGE.name}")
+    parser.add_argument("--tables", action="store_true", help="run nothing, show what there is")
     return parser
 
 
@@ -90,19 +93,13 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _run(out: Path, seed: int, cores: SimpleQueue[int], chunk: Chunk) -> str | None:
     """Run a chunk in a guest of its own. Returns what kept it from its end."""
-    if len(_read(out / chunk.name)) >= _count(chunk):
+    if len(_read(out / chunk.name)) >= planned_trials(chunk.part):
         return None
     core = cores.get()
     try:
         return _run_on(core, out, seed, chunk)
     finally:
         cores.put(core)
-
-
-def _count(chunk: Chunk) -> int:
-    """How many trials a chunk has."""
-    many = len(list(failures(study_plan(), chunk.part)))
-    return many * len(MOMENTS) if chunk.part == "controller" else many
 
 
 def _run_on(core: int, out: Path, seed: int, chunk: Chunk) -> str | None:

@@ -18,11 +18,10 @@ from pathlib import Path
 from tests.benchmarks.n_minus_1.failures import failures
 from tests.benchmarks.n_minus_1.interference import (
     FLAPPING_TIMERS,
-    MOMENTS,
     ControllerKilled,
     Flapping,
 )
-from tests.benchmarks.n_minus_1.parts import TRIALS, Chunk
+from tests.benchmarks.n_minus_1.parts import MOMENTS, TRIALS, Chunk
 from tests.benchmarks.n_minus_1.study import TIMERS, Result, Study, running_study
 
 Trial = tuple[str, Callable[[], Result]]

@@ -10,7 +10,6 @@ from tests.benchmarks.n_minus_1.study import Interference, Study
 from tests.emulation.controlled_networks import cut_silently, mend, set_carrier
 from tests.emulation.pairs import Pair, PairProbes
 
-MOMENTS = ("before", "prepare", "switch", "after")
 # Cut silently just after it has come up, a span is seen to be dead after 3 s only: BFD has its
 # slow pace then (RFC 5880, 6.8.3). Whoever waits for less before he uses it again loses packets.
 FLAPPING_TIMERS = {
@@ -21,7 +20,7 @@ _WATCHED_PAIRS = 4
 
 
 class ControllerKilled(Interference):
-    """The controller is killed at one of the MOMENTS, and a new one starts.
+    """The controller is killed at a moment (see `parts.MOMENTS`), and a new one starts.
 
     before: the failure; after: the move away. prepare, switch: when that step of the move has
     been sent to the first switch.

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tests.benchmarks.n_minus_1.failures import failures
+from tests.benchmarks.n_minus_1.study import study_plan
+
 PARTS = ("spans", "conduits", "controller", "flapping", "nodes", "doubles")
 TRIALS = "trials.jsonl"
+MOMENTS = ("before", "prepare", "switch", "after")
+"""At which the controller is killed."""
 # Carrier loss is noticed without BFD, and 1 ms is tried where a promise is given for it.
 _WITH_1_MS = ("spans", "conduits", "nodes")
 
@@ -38,3 +43,9 @@ def chunks(parts: Iterable[str]) -> list[Chunk]:
     carrier = [Chunk(part, False, 10) for part in chosen]
     fast = [Chunk(part, True, 1) for part in chosen if part in _WITH_1_MS]
     return sorted([*silent, *carrier, *fast], key=lambda chunk: chunk.part != "spans")
+
+
+def planned_trials(part: str) -> int:
+    """How many trials a chunk of a part has."""
+    many = len(list(failures(study_plan(), part)))
+    return many * len(MOMENTS) if part == "controller" else many

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.versions import versions
+from tests.benchmarks.n_minus_1.parts import PARTS, Chunk, chunks, planned_trials
 
 Trial = Mapping[str, Any]
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "n-minus-1.md"
@@ -27,25 +28,29 @@ def broken(trial: Trial) -> bool:
 
 
 def summary(trials: Iterable[Trial]) -> str:
-    """A row for each part, way of failing and BFD interval."""
-    groups: dict[tuple[str, bool, int], list[Trial]] = {}
+    """A row for each part, way of failing and BFD interval, also for those not tried yet."""
+    groups: dict[Chunk, list[Trial]] = {chunk: [] for chunk in chunks(PARTS)}
     for trial in trials:
-        key = (trial["part"], trial["silent"], trial["bfd_ms"])
-        groups.setdefault(key, []).append(trial)
-    return _table(_SUMMARY, [_row(*key, group) for key, group in groups.items()])
+        groups[Chunk(trial["part"], trial["silent"], trial["bfd_ms"])].append(trial)
+    return _table(_SUMMARY, [_row(chunk, group) for chunk, group in groups.items()])
 
 
-def _row(part: str, silent: bool, bfd_ms: int, group: Sequence[Trial]) -> list[str]:
-    total = {name: sum(trial[name] for trial in group) for name in group[0] if name in _COUNTS}
+def _row(chunk: Chunk, group: Sequence[Trial]) -> list[str]:
+    head = [
+        chunk.part,
+        "silent" if chunk.silent else "carrier",
+        f"{chunk.bfd_ms} ms × 3" if chunk.silent else "",
+        f"{len(group)} of {planned_trials(chunk.part)}",
+    ]
+    if not group:
+        return head + ["–"] * (len(_SUMMARY) - len(head))
+    total = {name: sum(trial[name] for trial in group) for name in _COUNTS}
     timed = [trial for trial in group if trial["limit_ms"]]
     nearest = min(timed, key=lambda t: t["limit_ms"] - t["worst_ms"], default=None)
     spare = f"{nearest['worst_ms']:.1f} / {nearest['limit_ms']:.1f}" if nearest else ""
     counts = [total[name] for name in ("over_limit", "unhealed", *_LOSSES)]
     return [
-        part,
-        "silent" if silent else "carrier",
-        f"{bfd_ms} ms × 3" if silent else "",
-        str(len(group)),
+        *head,
         str(total["pairs"]),
         str(total["by_controller"]),
         spare,
@@ -69,7 +74,7 @@ def by_span(trials: Iterable[Trial]) -> str:
             str(max(trial["pairs"] for trial in found.values())),
             *(
                 f"{found[way]['worst_ms']:.1f} / {found[way]['limit_ms']:.1f}"
-                if way in found
+                if way in found and found[way]["limit_ms"]
                 else ""
                 for way in ways
             ),
