@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from guest.share import GUEST_OUT
 from tests.emulation.built_networks import lines
 from topologies.builder.namespaces import Namespace, fresh_namespace
 from topologies.builder.ovsdb import Database
@@ -64,7 +65,10 @@ def _namespaces() -> list[int]:
 
 def _files() -> Iterator[str]:
     for folder in _FOLDERS:
-        for place, _, names in os.walk(folder):
+        for place, inside, names in os.walk(folder):
+            if place == GUEST_OUT:  # where this test's own results go
+                inside.clear()
+                continue
             yield place
             yield from (f"{place}/{name}" for name in names)
     # The host's own files are there as well, and others change them; the guest has a time of its
@@ -126,3 +130,15 @@ def _run(command: str, namespace: Namespace | None = None) -> None:
 def _end(process: subprocess.Popen[Any]) -> None:
     process.kill()
     process.wait()
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """What is there now and was not before, and the other way round, by kind of thing."""
+    return {
+        kind: {
+            "new": [thing for thing in now[kind] if thing not in before[kind]],
+            "gone": [thing for thing in before[kind] if thing not in now[kind]],
+        }
+        for kind in before
+        if now[kind] != before[kind]
+    }

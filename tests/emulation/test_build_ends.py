@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from experiments.cli.clean import clean
 from experiments.real_clock_checks import real_clock_checks
 from tests.emulation.built_networks import eventually, two_sites
-from tests.emulation.machine_state import machine_state, others_things
+from tests.emulation.machine_state import differences, machine_state, others_things
 from topologies.build import BuildError, build_network
 from topologies.builder.claim import Claim
 from topologies.builder.daemon import daemon_pid
@@ -59,7 +59,7 @@ def before() -> Iterator[dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def _nothing_left(before: dict[str, Any]) -> Iterator[None]:
     yield
-    assert eventually(lambda: machine_state() == before), machine_state()
+    assert eventually(lambda: machine_state() == before), differences(before, machine_state())
 
 
 def at_stage(stage: str, act: Callable[[], object], *, first: bool = False) -> Any:
