@@ -27,7 +27,7 @@ class Timers:
 
     hold_off_s: float = 0.1
     """From the first failure to the computation of new paths."""
-    wait_to_restore_s: float = 1.5
+    wait_to_restore_s: float = 3.5
     """How long a span must have been up before paths lead over it again.
 
     For up to 1 s after it is up, BFD notices a failure in seconds only (see docs/decisions.md).

@@ -43,7 +43,7 @@ class Healing(Strict):
     """How patient the controller is; docs/reference/controller.md explains each timer."""
 
     hold_off_s: float = Field(default=0.1, ge=0, le=3600)
-    wait_to_restore_s: float = Field(default=1.5, ge=0, le=3600)
+    wait_to_restore_s: float = Field(default=3.5, ge=0, le=3600)
     half_life_s: float = Field(default=5.0, gt=0, le=86_400)
     suppress_at: float = Field(default=2500.0, gt=0)
     reuse_at: float = Field(default=750.0, gt=0)
