@@ -16,7 +16,7 @@ from traffic.frames import FORMS, MAX_QUEUE_PAIR, MAX_VNI, NUMBER, build
 from traffic.output import write_json
 from traffic.pcap_file import LINKTYPE_RAW, PcapWriter
 from traffic.probe_packet import MAX_RATE_PPS
-from traffic.raw_packets import RawSender, source_of
+from traffic.raw_packets import RawSender, source_of, unstamped_packets
 from traffic.schedule import Schedule, add_schedule, schedule_of
 from traffic.stopping import Stop
 
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
     wake_exactly()
     stop = Stop().on_signals()
     source = source_of(args.to)
+    unstamped_packets()
     if args.pcap:
         _write_pcap(args, source)
         write_json(args.out, _summary(args, source, 0, None, interrupted=False))

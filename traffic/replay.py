@@ -18,7 +18,7 @@ from typing import Any
 from traffic.clock import NS_PER_S, now_ns, run_first, wait_until, wake_exactly
 from traffic.command import Failure, Parser, add_window, number, run, window
 from traffic.output import write_json
-from traffic.raw_packets import RawSender, source_of
+from traffic.raw_packets import RawSender, source_of, unstamped_packets
 from traffic.stopping import Stop
 
 PROGRAM = "traffic.replay"
@@ -89,6 +89,7 @@ def main(arguments: list[str]) -> int:
     wake_exactly()
     stop = Stop().on_signals()
     start_ns, stop_ns = window(args)
+    unstamped_packets()
     recording = Recording(args.pcap, source_of((args.to, _ANY_PORT)), args.to)
     with RawSender() as sender:
         replay = _Replay(args, recording, sender)
