@@ -147,7 +147,7 @@ def _asking_for_ecn(congestion: str | None) -> Iterator[None]:
     """Let connections of this host ask for ECN while dctcp runs.
 
     libiperf chooses the congestion control of a socket that is connected already, and DCTCP
-    on a connection without ECN is Reno (RFC 8257, section 3.1). Without the right to change
+    on a connection without ECN is Reno (RFC 8257). Without the right to change
     the setting it stays as it is; iperf3 reports `dctcp-reno` then.
     """
     before = None

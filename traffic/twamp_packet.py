@@ -24,6 +24,9 @@ STAMP_BYTES = 44
 # Not synchronised from outside, NTP format, within 2^12 × 2^-32 s (1 µs) of the machine's clock.
 ERROR_ESTIMATE = 12 << 8 | 1
 
+TTL = 255
+"""Of test packets both ways, so that each end sees how many routers were passed (RFC 5357)."""
+
 _NS_PER_S = 1_000_000_000
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _ERA_S = 1 << 32  # NTP seconds begin anew in 2036

@@ -12,7 +12,7 @@ from traffic.clock import NS_PER_MS, NS_PER_S, now_ns, realtime_ns, run_first, w
 from traffic.command import window
 from traffic.output import write_json
 from traffic.stopping import Stop
-from traffic.twamp_packet import LEAST_REQUEST_BYTES, reply, session_of
+from traffic.twamp_packet import LEAST_REQUEST_BYTES, TTL, reply, session_of
 from traffic.udp import listening
 
 _LARGEST_BYTES = 65_535
@@ -36,6 +36,7 @@ class Reflector:
         self._next: OrderedDict[_Session, int] = OrderedDict()
         self.sessions = self.reflected = self.malformed = self.not_sent = 0
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, TTL)
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
 
@@ -91,7 +92,7 @@ class Reflector:
 
 
 def _ancillary(told: list[tuple[int, int, bytes]], present_ns: int) -> tuple[int, int, int]:
-    """TTL (255: unknown, as RFC 8762 says), TOS and arrival time of a packet."""
+    """TTL (255: unknown, as RFC 5357 says), TOS and arrival time of a packet."""
     ttl, tos, arrived_ns = 255, 0, present_ns
     for level, kind, data in told:
         if (level, kind) == (socket.IPPROTO_IP, socket.IP_TTL):

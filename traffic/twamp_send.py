@@ -20,7 +20,7 @@ from traffic.output import write_json
 from traffic.probe_flow import FlowAccount, Histogram
 from traffic.schedule import Schedule, schedule_of
 from traffic.stopping import Stop
-from traffic.twamp_packet import REFLECTOR, between_ns, ntp_of, request
+from traffic.twamp_packet import REFLECTOR, TTL, between_ns, ntp_of, request
 from traffic.udp import sending
 
 _TAKE_EVERY_NS = 20 * NS_PER_MS
@@ -145,6 +145,7 @@ def send(args: Namespace) -> int:
     start_ns, stop_ns = window(args)
     schedule = schedule_of(args, start_ns)
     with sending(args.dscp, args.to) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, TTL)
         sender = _Sender(sock, args, schedule)
         write_json(args.out, sender.summary(interrupted=True))  # fails before the run, not after
         run_first()

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from traffic.describe import (
 
 RATE_MBPS, DELAY_MS = 1000, 1
 TO = "10.0.1.2"
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,21 @@ def _udp(name: str, folder: Path, begin_ns: int, end_ns: int) -> Case:
     )  # fmt: skip
 
 
-def ended(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a program; its largest resident set in MB."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, process.args
-    return usage.ru_maxrss / 1024
+def peaks_mb(programs: Sequence[subprocess.Popen[bytes]]) -> list[float]:
+    """Wait for programs; the largest resident set of each in MB.
+
+    Read while they run: what the kernel tells at the end holds the starting program's too.
+    """
+    peaks = [0.0] * len(programs)
+    while any(program.poll() is None for program in programs):
+        for index, program in enumerate(programs):
+            status = Path(f"/proc/{program.pid}/status")
+            with suppress(OSError):
+                found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
+                peaks[index] = max(peaks[index], int(found.group(1)) / 1024 if found else 0.0)
+        time.sleep(_LOOK_EVERY_S)
+    assert not any(program.returncode for program in programs)
+    return peaks
 
 
 def received(space: str) -> dict[str, int]:
@@ -172,7 +183,7 @@ def measure(case: Case, clock: WallClock, source: str, target: str) -> dict[str,
     """Run a case.."""
     before, began_s = received(target), clock.now_s()
     programs = [start(target, case.target), start(source, case.source)]
-    target_mb, source_mb = (ended(program) for program in programs)
+    target_mb, source_mb = peaks_mb(programs)
     wall_s, after = clock.now_s() - began_s, received(target)
     return {
         "name": case.name,

@@ -113,7 +113,7 @@ def test_a_two_way_probe_takes_two_ways_and_comes_back_in_its_class(tmp_path: Pa
     assert told["rtt_p50_ns"] == pytest.approx(10_200_000, rel=1 / 256)
     assert told["rtt_max_ns"] - told["rtt_min_ns"] <= 10_000
     assert told["forward_p50_ns"] == pytest.approx(5_100_000, rel=1 / 256)
-    assert told["lowest_ttl"] == 63
+    assert told["lowest_ttl"] == 254  # one router
     frames = [frame for _, frame in pcap_frames(tmp_path / "c.pcap")]
     assert len(frames) == 2000
     assert {frame[15] >> 2 for frame in frames} == {46}
@@ -254,7 +254,11 @@ def test_crafted_packets_are_captured_as_they_were_made_and_replayed_with_their_
             check_crc(Ether(frame))
     gaps = [[b - a for (a, _), (b, _) in pairwise(frames)] for frames in (made, replayed)]
     assert max(gaps[0]) > 0.4 * SECOND_NS
-    assert max(abs(a - b) for a, b in zip(*gaps, strict=True)) <= 1_000
+    off_ns = sorted(abs(a - b) for a, b in zip(*gaps, strict=True))
+    # When another program of the guest reads the clock just then, a packet on a link is late.
+    assert off_ns[-4] <= 1_000
+    assert off_ns[-1] <= 20_000
+    assert read(tmp_path / "again")["worst_late_ns"] <= 1_000
     assert Counter(Ether(frame)[UDP].sport for _, frame in replayed) == Counter(
         packet[UDP].sport for packet in packets
     )
