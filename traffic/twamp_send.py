@@ -116,6 +116,7 @@ class _Sender:
         while now_ns() < end_ns and not stop.requested:
             wait_until(min(end_ns, now_ns() + _TAKE_EVERY_NS), stop)
             self._answers.take()
+        self._answers.take()
 
     def summary(self, interrupted: bool) -> dict[str, object]:
         answers = self._answers

@@ -19,7 +19,7 @@ from scapy.contrib.stamp import (
     STAMPSessionSenderTestUnauthenticated,
 )
 
-from tests.unit.traffic_processes import end, free_port, start, wait_for_file
+from tests.unit.traffic_processes import DEADLINE_S, end, free_port, start, wait_for_file
 from traffic.describe import TwampReflector, TwampSender
 from traffic.twamp_packet import STAMP_BYTES, between_ns, ntp_of, reply, request
 
@@ -92,7 +92,9 @@ def test_the_reflector_answers_a_foreign_sender_and_counts_its_rubbish(tmp_path:
     assert (told["reflected"], told["malformed"], told["sessions"]) == (3, 1, 1)
 
 
-def foreign_reflector(sock: socket.socket, drop: set[int]) -> None:
+def foreign_reflector(
+    sock: socket.socket, drop: set[int], last: int, done: threading.Event
+) -> None:
     """A stateful reflector that knows the protocol from Scapy only."""
     count = 0
     while True:
@@ -115,17 +117,26 @@ def foreign_reflector(sock: socket.socket, drop: set[int]) -> None:
             sock.sendto(bytes(answer), peer)
         if asked.seq == 0:
             sock.sendto(b"rubbish", peer)
+        if asked.seq == last:
+            done.set()
+            return
 
 
 def test_the_sender_measures_against_a_foreign_reflector(tmp_path: Path) -> None:
     out = tmp_path / "s.json"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=foreign_reflector, args=(sock, {3, 4}), daemon=True)
+        done = threading.Event()
+        thread = threading.Thread(
+            target=foreign_reflector, args=(sock, {3, 4}, 19, done), daemon=True
+        )
         thread.start()
         address = f"127.0.0.1:{sock.getsockname()[1]}"
-        process = TwampSender(out=str(out), to=address, rate_pps=100, wait_ms=300)
-        end(start(process, "--duration-s", "0.2"))
+        process = TwampSender(out=str(out), to=address, rate_pps=100, wait_ms=60_000)
+        running = start(process, "--duration-s", "0.2")
+        assert done.wait(DEADLINE_S)
+        running.send_signal(signal.SIGTERM)
+        end(running)
     told = json.loads(out.read_text())
     assert (told["sent"], told["lost"], told["reordered"]) == (20, 2, 0)
     assert told["session"]["reached"] == 20
