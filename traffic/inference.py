@@ -1,8 +1,7 @@
 """Inference over the network: servers' models, tools, weights, and open-loop users.
 
     python -m traffic.inference serve --port 8000 --out server.json
-    python -m traffic.inference load --servers 10.0.0.2:8000 --rate-rps 20 --duration-s 60 \
-        --out requests.jsonl
+    python -m traffic.inference load --servers 10.0.0.2:8000 --rate-rps 20 --out requests.jsonl
     python -m traffic.inference summary requests.jsonl --objective llama2-70b-interactive
 
 A list of requests made beforehand, here from a trace replayed ten times as fast:

@@ -175,10 +175,10 @@ class Load:
         """Send one request, whatever became of those before."""
         self.schedule_next()
         due_ns = self.start_ns + planned.due_ns
-        request = _Request(self, self.sent, due_ns, planned)
+        number = self.sent
         self.sent += 1
-        self.outstanding[request.number] = request
-        self.loop.at(due_ns + self.timeout_ns, lambda: self.time_out(request))
+        request = self.outstanding[number] = _Request(self, number, due_ns, planned)
+        self.loop.at(due_ns + self.timeout_ns, lambda: self.time_out(number))
         request.begin_leg()
 
     def next_call(self) -> int:
@@ -186,9 +186,10 @@ class Load:
         self.calls += 1
         return self.calls
 
-    def time_out(self, request: _Request) -> None:
+    def time_out(self, number: int) -> None:
         """Give a request up that is still waiting."""
-        if not request.over:
+        request = self.outstanding.get(number)
+        if request is not None:
             request.give_up("failed", "timeout")
 
     def finish(self, request: _Request, status: str, reason: str | None) -> None:

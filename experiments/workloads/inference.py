@@ -26,7 +26,7 @@ from traffic.clock import NS_PER_MS
 from traffic.describe import InferenceLoad, InferenceServer, ToolServer, WeightStore
 
 # Tool servers and stores have ports of their own, since they may share a host with a server.
-_TOOL_PORTS, _STORE_PORTS = 4_000, 8_000
+_TOOL_PORT, _STORE_PORT = 0, 1
 # What is not answered so long after the end is unfinished.
 _LONGEST_DRAIN_S = 30.0
 
@@ -147,7 +147,7 @@ def _processes(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]
     if agents is not None:
         yield from _tools(agents, slot)
         calls = {
-            "tools": tuple(slot.address(host, _TOOL_PORTS) for host in agents.tools),
+            "tools": tuple(slot.address(host, slot.more_port(_TOOL_PORT)) for host in agents.tools),
             "tool_call_tokens": agents.call_tokens,
             "tool_result_tokens": agents.result_tokens,
             "tool_request_bytes": agents.request_bytes,
@@ -171,7 +171,7 @@ def _tools(agents: Agents, slot: Slot) -> Iterator[HostProcess]:
     for host in agents.tools:
         tool = ToolServer(
             out=slot.out(f"tool-{host}.json"),
-            port=slot.port + _TOOL_PORTS,
+            port=slot.more_port(_TOOL_PORT),
             slots=agents.slots,
             tool_ms=agents.tool_ms,
             answer_bytes=agents.answer_bytes,
@@ -182,14 +182,14 @@ def _tools(agents: Agents, slot: Slot) -> Iterator[HostProcess]:
 def _servers(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]:
     weights = workload.weights
     if weights is not None:
-        store = WeightStore(out=slot.out("store.json"), port=slot.port + _STORE_PORTS)
+        store = WeightStore(out=slot.out("store.json"), port=slot.more_port(_STORE_PORT))
         yield HostProcess("store", weights.from_host, store)
     for number, host in enumerate(workload.candidates):
         fetched: dict[str, Any] = {}
         if weights is not None and number == 0:
             fetched = {
                 "start_at_ns": slot.start_at_ns,
-                "weights_from": slot.address(weights.from_host, _STORE_PORTS),
+                "weights_from": slot.address(weights.from_host, slot.more_port(_STORE_PORT)),
                 "weights_bytes": slot.scaled_bytes(weights.size_gb),
                 "weights_after_s": weights.at_s,
                 "connections": weights.connections,

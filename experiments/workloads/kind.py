@@ -109,9 +109,9 @@ class Slot:
         """A file among the workload's samples."""
         return str(self.folder / name)
 
-    def address(self, host: str, above: int = 0) -> str:
-        """HOST:PORT of a host's end of this workload; `above`: of another port, above its own."""
-        return f"{self.plan.host(host).ip}:{self.port + above}"
+    def address(self, host: str, port: int | None = None) -> str:
+        """HOST:PORT of a host's end of this workload, at its own port or another."""
+        return f"{self.plan.host(host).ip}:{self.port if port is None else port}"
 
     def scaled_mbps(self, rate_gbps: float) -> float:
         """A real rate as it is in the scaled network."""

@@ -198,16 +198,16 @@ def test_a_dead_tool_fails_the_request_with_its_reason(tmp_path: Path, servers: 
 def test_a_server_refuses_until_its_weights_are_there(tmp_path: Path, servers: Servers) -> None:
     store = servers.add(WeightStore, "store")
     size = 30_000_001
-    loading = servers.model(
-        "edge", weights_from=store, weights_bytes=size, connections=3, weights_after_s=0.5
-    )
+    later: dict[str, Any] = {"weights_from": store, "weights_bytes": size, "connections": 3}
+    loading = servers.model("late", weights_after_s=1e6, **later)
+    edge = servers.model("edge", **later)
     campus = servers.model("campus")
     requests = ask(tmp_path, servers=(loading, campus), requests=planned(tmp_path, 3))
     assert {r.server for r in requests} == {campus}
     assert {tuple(r.failures) for r in requests} == {
         (f"{loading}: refused: its weights are not there yet",)
     }
-    while not ask(tmp_path, servers=(loading,), requests=planned(tmp_path, 1))[0].server:
+    while not ask(tmp_path, servers=(edge,), requests=planned(tmp_path, 1))[0].server:
         pass
     servers.stack.close()
     weights = counts(tmp_path, "edge")["weights"]
