@@ -2,10 +2,10 @@
 
 A pure function of the plan. Two bounds, of which the larger counts:
 
-- the schedule's own: every message takes the shortest way, alone (LogGP, Alexandrov et al.,
-  SPAA 1995, with the host's line as the gap; packets are forwarded hop by hop);
-- the bottleneck's: all bytes that the schedule sends over a link, at its rate (the bandwidth
-  term of R. Thakur, R. Rabenseifner, W. Gropp, 2005, for a network instead of a single line).
+- the schedule's: the longest chain of messages that need each other, each alone on the shortest
+  way (latency and bandwidth terms of R. Thakur, R. Rabenseifner, W. Gropp, 2005; packets are
+  forwarded hop by hop);
+- the bottleneck's: all bytes that the schedule sends over a link, at its rate, and the delay.
 
 Headers down to Ethernet count; acknowledgements, slow start and other traffic do not.
 """
@@ -107,23 +107,27 @@ def collective_s(
 def programs_s(ways: Ways, programs: Sequence[Program], connections: int = 1) -> float:
     """What the ranks' schedules take at least."""
 
-    def occupied_s(source: int, target: int, size: int) -> float:
-        _, rate_mbps = ways.way(source, target).links[0]
-        return _seconds(wire_bytes(size, connections), rate_mbps)
+    def takes_s(source: int, target: int, size: int) -> float:
+        return message_s(ways, source, target, size, connections)
 
-    def delay_s(source: int, target: int, size: int) -> float:
-        return message_s(ways, source, target, size, connections) - occupied_s(source, target, size)
-
-    return max(
-        schedule_s(programs, occupied_s, delay_s), _bottleneck_s(ways, programs, connections)
-    )
+    alone_s = schedule_s(programs, lambda _source, _target, _size: 0.0, takes_s)
+    return max(alone_s, _bottleneck_s(ways, programs, connections))
 
 
 def _bottleneck_s(ways: Ways, programs: Sequence[Program], connections: int) -> float:
+    """The link that takes longest to carry what crosses it.
+
+    At a host's own line the shortest delay of all that crosses it comes on top: before the
+    first bit comes in, or after the last bit has gone out.
+    """
     loads_s: dict[str, float] = defaultdict(float)
+    nearest_s: dict[str, float] = defaultdict(lambda: math.inf)
     for rank, program in enumerate(programs):
         for message in (m for part in program for m in part if m.sends):
             wire = wire_bytes(message.elements * ELEMENT_BYTES, connections)
-            for link, rate_mbps in ways.way(rank, message.peer).links:
+            way = ways.way(rank, message.peer)
+            for number, (link, rate_mbps) in enumerate(way.links):
                 loads_s[link] += _seconds(wire, rate_mbps)
-    return max(loads_s.values(), default=0.0)
+                at_a_host = number in (0, len(way.links) - 1)
+                nearest_s[link] = min(nearest_s[link], way.delay_s if at_a_host else 0.0)
+    return max((load_s + nearest_s[link] for link, load_s in loads_s.items()), default=0.0)

@@ -81,11 +81,12 @@ def _of(
     operations: Iterable[list[CollectiveRun]], phase: Phase, size: int
 ) -> list[list[CollectiveRun]]:
     """The operations of a size that begin in a phase."""
-    return [
-        runs
-        for runs in operations
-        if runs[0].bytes == size and phase.holds(min(run.start_ns or 0 for run in runs))
-    ]
+    found = []
+    for runs in operations:
+        starts_ns = [run.start_ns for run in runs if run.start_ns is not None]
+        if runs[0].bytes == size and starts_ns and phase.holds(min(starts_ns)):
+            found.append(runs)
+    return found
 
 
 def _size(

@@ -54,6 +54,7 @@ class Rank:
         self.control = Control(args.rank, self.ranks)
         self.results = [Result() for _ in self.operations]
         self.iteration, self.due_ns = 0, self.start_ns
+        self.finished = 0
         self.began_ns: int | None = None
         self.engine: Engine | None = None
 
@@ -83,19 +84,17 @@ class Rank:
 
     def lead(self, engine: Engine, reports: list[Report]) -> tuple[int, int]:
         """Rank 0: take in how the last operation went; what comes next (or END), and when."""
-        iteration = 0
         if reports[0].end_ns:
             self.note(reports)
-            iteration = self.iteration + 1
         # All ranks have the word by then.
         soonest_ns = now_ns() + self.control.round_trip_ns
         due_ns = max(soonest_ns, self.due_ns)
         over = self.stop_ns is not None and due_ns >= self.stop_ns
-        if over or (self.each and iteration >= self.each * len(self.operations)):
+        if over or (self.each and self.finished >= self.each * len(self.operations)):
             return END, 0
         engine.compute(due_ns - self.control.round_trip_ns)
         self.due_ns = due_ns + round(self.args.period_s * NS_PER_S)
-        return iteration, due_ns
+        return self.finished, due_ns
 
     def one(self, engine: Engine) -> Report:
         """Carry out one operation and log it."""
@@ -108,7 +107,8 @@ class Rank:
         wrong = operation.wrong()
         sent, received = operation.moved_bytes(engine)
         self.log.write(self.record("ok", None) | {"end_ns": end_ns, "wrong": wrong})
-        return Report(self.began_ns, end_ns, sent, received, -1 if wrong is None else wrong)
+        began_ns, self.began_ns, self.finished = self.began_ns, None, self.iteration + 1
+        return Report(began_ns, end_ns, sent, received, -1 if wrong is None else wrong)
 
     @property
     def each(self) -> int:
@@ -121,7 +121,7 @@ class Rank:
         """Which of the sizes is made now."""
         if not self.each:
             return self.iteration % len(self.operations)
-        return max(self.iteration, 0) // self.each
+        return min(max(self.iteration, 0) // self.each, len(self.operations) - 1)
 
     @property
     def warms_up(self) -> bool:
@@ -173,10 +173,20 @@ class Rank:
             lambda _from, _to, _size: args.delay_ms / 1000,
         )
 
+    def ended(self, error: Unfinished) -> None:
+        """Log the operation that is not finished, or that failed before it could begin."""
+        if self.began_ns is None:
+            if not error.failed:
+                return  # the run was over between two operations
+            self.iteration = self.finished
+        self.log.write(self.record("unfinished", str(error)))
+
     def record(self, status: str, reason: str | None) -> dict[str, object]:
         """An operation's line in the log; what is not known is null."""
         operation = self.operations[self.size_index]
-        sent, received = (0, 0) if self.engine is None else operation.moved_bytes(self.engine)
+        sent = received = 0
+        if self.engine and self.began_ns is not None:
+            sent, received = operation.moved_bytes(self.engine)
         return {
             "rank": self.args.rank,
             "ranks": self.ranks,
@@ -204,7 +214,7 @@ def main(arguments: list[str]) -> int:
         try:
             rank.run(loop)
         except Unfinished as error:
-            log.write(rank.record("unfinished", str(error)))
+            rank.ended(error)
             if error.failed:
                 where = f"rank {args.rank}, operation {rank.iteration}"
                 raise Failure(f"{where}: {error}") from None

@@ -97,6 +97,7 @@ def test_without_iterations_the_sizes_take_turns_until_the_end(tmp_path: Path) -
     assert 0 in {one.wait(timeout=30) for one in running}
     log = log_of(leader)
     assert [run.bytes for run in log[:4]] == [1000, 2000, 1000, 2000]
+    assert [run.iteration for run in log] == list(range(len(log)))
 
 
 class FalseRank:

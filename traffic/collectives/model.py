@@ -23,6 +23,9 @@ SEGMENT_OVERHEAD_BYTES = 66
 HEADER_BYTES = 16
 """In front of each message, the engine's own."""
 
+# Arrivals this close are one instant: parts of a vector differ by a number, some bytes long.
+_SAME_S = 1e-6
+
 Program = Sequence[Sequence[Message]]
 """One rank's rounds."""
 OccupiedS = Callable[[int, int, int], float]
@@ -81,8 +84,14 @@ class _Run:
                 self.ready(rank, number, 0.0)
         now_s = 0.0
         while self.arrivals:
-            now_s, _, rank, number = heapq.heappop(self.arrivals)
-            self.done(rank, number, now_s)
+            now_s = self.arrivals[0][0]
+            freed: list[tuple[int, int]] = []
+            while self.arrivals and self.arrivals[0][0] <= now_s + _SAME_S:
+                _, _, rank, number = heapq.heappop(self.arrivals)
+                freed += [(rank, later) for later in self.done(rank, number)]
+            # Of what is ready at once, what stands first in the schedule leaves first.
+            for rank, number in sorted(freed):
+                self.ready(rank, number, now_s)
         return now_s
 
     def ready(self, rank: int, number: int, now_s: float) -> None:
@@ -96,10 +105,14 @@ class _Run:
         arrived_s = left_s + self.delay_s(rank, message.peer, size)
         receive = self.expected[rank, message.peer, message.channel].popleft()
         heapq.heappush(self.arrivals, (arrived_s, next(self.order), message.peer, receive))
-        self.done(rank, number, now_s)
+        for later in self.done(rank, number):
+            self.ready(rank, later, now_s)
 
-    def done(self, rank: int, number: int, now_s: float) -> None:
+    def done(self, rank: int, number: int) -> list[int]:
+        """The messages that waited for nothing else."""
+        freed = []
         for later in self.tasks[rank][number].after:
             self.waiting[rank][later] -= 1
             if not self.waiting[rank][later]:
-                self.ready(rank, later, now_s)
+                freed.append(later)
+        return freed
