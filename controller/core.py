@@ -96,6 +96,8 @@ class Core:
         if change.changed:
             yield Log(name, {"switch": switch, "span": change.span, **how})
             yield from self.discovery.port_changed(switch, port, live, now_s)
+        elif self.discovery.is_strange(switch, port):
+            yield from self.discovery.port_changed(switch, port, live, now_s)
         elif not live and (switch, port) in self._host_at:
             yield Log(name, {"switch": switch, "host": self._host_at[switch, port], **how})
         if change.span is not None and change.span_change is not None:

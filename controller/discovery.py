@@ -98,6 +98,8 @@ class Discovery:
         self._confirmed: set[End] = set()
         self._told: dict[End, str] = {}
         self._waiting: dict[End, _Waiting] = {}
+        # Ports that the plan does not know: nothing is expected there, so all tries are made.
+        self._strange: dict[End, _Waiting] = {}
         self._running = False
 
     @property
@@ -131,10 +133,17 @@ class Discovery:
         if self._running:
             yield from self._ask(list(there), now_s)
 
+    def is_strange(self, switch: str, port: int) -> bool:
+        """Whether the plan does not know a port."""
+        end = (switch, port)
+        return port < _RESERVED_PORTS and end not in self._far and end not in self._hosts
+
     def port_changed(self, switch: str, port: int, live: bool, now_s: float) -> Iterator[Effect]:
         """A port has come up or gone down."""
-        end = (switch, port)
-        self._ports[end] = PortState.LIVE if live else PortState.NOT_HEARD
+        end, state = (switch, port), PortState.LIVE if live else PortState.NOT_HEARD
+        if self.is_strange(switch, port) and self._ports.get(end) is state:
+            return
+        self._ports[end] = state
         self._confirmed.discard(end)
         self._waiting.pop(end, None)
         if live and self._running:
@@ -171,12 +180,21 @@ class Discovery:
             else:
                 del self._waiting[end]
                 yield from self._differs(end, "link-missing", {"span": self._span[end]})
-        yield from self._announce([self._far[end] for end in again])
-        for end in again:
-            self._waiting[end].tries += 1
-            self._waiting[end].due_s = now_s + _EVERY_S
-        if again:
+        strange = self._strange_due(now_s)
+        yield from self._announce([*(self._far[end] for end in again), *strange])
+        for wait in (*(self._waiting[end] for end in again), *map(self._strange.get, strange)):
+            assert wait
+            wait.tries += 1
+            wait.due_s = now_s + _EVERY_S
+        if again or strange:
             yield Wake(now_s + _EVERY_S)
+
+    def _strange_due(self, now_s: float) -> list[End]:
+        """The ports nobody knows that have to be asked again."""
+        done = [end for end, wait in self._strange.items() if wait.tries >= _TRIES]
+        for end in done:
+            del self._strange[end]
+        return [end for end, wait in self._strange.items() if wait.due_s <= now_s]
 
     def _ask(self, ends: list[End], now_s: float) -> Iterator[Effect]:
         live = [end for end in ends if self._ports.get(end) is PortState.LIVE]
@@ -185,7 +203,10 @@ class Discovery:
         for end in heard_at:
             if self._ports.get(end) is PortState.LIVE and end not in self._confirmed:
                 self._waiting[end] = _Waiting(1, now_s + _EVERY_S)
-        if heard_at:
+        for end in live:
+            if self.is_strange(*end):
+                self._strange[end] = _Waiting(1, now_s + _EVERY_S)
+        if heard_at or self._strange:
             yield Wake(now_s + _EVERY_S)
 
     def _announce(self, ends: list[End]) -> Iterator[Effect]:

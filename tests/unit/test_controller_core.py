@@ -59,8 +59,8 @@ def test_restoration_sends_only_differences_at_once_and_moves_back_after_a_wait(
     assert delivers(bench)
     since = len(bench.log)
     bench.span("s0", up=True)
-    assert bench.logged("wait-to-restore", since) == [{"span": "s0", "wait_s": 1.5}]
-    bench.run(1.4)
+    assert bench.logged("wait-to-restore", since) == [{"span": "s0", "wait_s": 3.5}]
+    bench.run(3.4)
     assert "paths-computed" not in bench.names(since)
     bench.run(0.2)
     assert bench.logged("paths-computed", since) == [{"avoided_spans": []}]
