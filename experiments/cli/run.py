@@ -175,5 +175,5 @@ def _tables(summary: Mapping[str, Any], figures: Sequence[str]) -> Iterable[Tabl
 
 def _trials(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if "trials" not in summary:
-        return summary["policies"].items()
+        return list(summary["policies"].items())
     return [(f"{trial['policy']} seed {trial['seed']}", trial) for trial in summary["trials"]]
