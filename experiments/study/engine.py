@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -91,17 +93,38 @@ def _why(future: Any) -> str:
 def _client(scheduler: str | None, workers: int | None, tasks: int) -> Iterator[Client]:
     settings = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
-        # A trial keeps its worker busy for long, and takes next to nothing of its memory.
-        "distributed.scheduler.work-stealing": True,
-        "distributed.worker.daemon": True,
     }
-    with ExitStack() as stack:
+    with _ctrl_c_later(), ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
             cluster = stack.enter_context(_local_cluster(min(workers or _cores(), tasks)))
-            yield stack.enter_context(Client(cluster))
+            client = stack.enter_context(Client(cluster))
         else:
-            yield stack.enter_context(_connected(scheduler))
+            client = stack.enter_context(_connected(scheduler))
+        with _ctrl_c_now():
+            yield client
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """A Ctrl-C while a cluster starts or ends counts only afterwards: it leaves nothing behind."""
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda _signum, _frame: asked.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _ctrl_c_now() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -66,6 +66,8 @@ class PointProblems:
 
     def _told(self, problem: Problem, point: GridPoint) -> Problem:
         whole = self._axis_places.get(problem.place)
+        if whole is None and ": grid." in problem.place:
+            return problem  # the policies, which no point has of its own
         if whole is None:
             at = ", ".join(f"{name} = {value}" for name, value in point.label)
             return Problem(

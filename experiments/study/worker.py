@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.one_trial import run_trial
 from experiments.preparation import prepare_workloads
@@ -47,19 +48,22 @@ def run_task(task: Task, keep_samples: bool) -> Done:
 
     Raises SetupError if this machine cannot run it, InputError if one of its files is gone.
     """
-    with tempfile.TemporaryDirectory(prefix="fibercut-study-") as folder:
+    worker = _worker()
+    # Dask removes what a lost worker leaves in its own folder.
+    where = worker.local_directory if worker else None
+    with tempfile.TemporaryDirectory(prefix="trial-", dir=where) as folder:
         trial = RunFolder(Path(folder)).trial(task.policy, task.seed)
-        status = _run(task, trial)
+        status = _run(task, trial, worker)
         return Done(task.identity, status, _packed(trial.path, keep_samples))
 
 
-def _run(task: Task, trial: TrialFolder) -> str:
+def _run(task: Task, trial: TrialFolder, worker: Any) -> str:
     loaded = task.loaded
     job = Job(
         plan=scenario_plan(loaded), scenario=loaded.scenario, policy=task.policy, seed=task.seed
     )
     prepare_workloads(job, loaded, trial)
-    outcome = run_trial(job, trial, provide_kernel(), Quiet(), Cancelled(_task_given_up()))
+    outcome = run_trial(job, trial, provide_kernel(), Quiet(), Cancelled(_given_up(worker)))
     result = {
         "schema_version": RESULT_VERSION,
         "identity": task.identity,
@@ -77,13 +81,19 @@ def _run(task: Task, trial: TrialFolder) -> str:
     return outcome.status
 
 
-def _task_given_up() -> Callable[[], bool]:
-    """Ask Dask's worker about the task that this thread runs; elsewhere it is never given up."""
+def _worker() -> Any:
+    """Dask's worker that this thread belongs to, None if there is none."""
     from distributed import get_worker  # noqa: PLC0415 - heavy, and only here in a worker
 
     try:
-        worker = get_worker()
+        return get_worker()
     except ValueError:
+        return None
+
+
+def _given_up(worker: Any) -> Callable[[], bool]:
+    """Asks whether the study has given up the task that this thread runs."""
+    if worker is None:
         return lambda: False
     key = worker.get_current_task()
 
