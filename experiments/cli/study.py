@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def _study(
     loaded = load_study(name)
     trials = loaded.trial_count()
     if trials > _ASK_ABOVE and not yes:
-        click.confirm(f"{loaded.study.name} has {trials:,} trials; go on?", abort=True, err=True)
+        _ask(loaded, trials)
     checked = loaded.checked_points()
     _require_virtual(checked, loaded)
     if check:
@@ -84,6 +85,14 @@ def _study(
     else:
         _print(loaded, result)
     return FAILED if result.failed else 0
+
+
+def _ask(loaded: LoadedStudy, trials: int) -> None:
+    told = f"{loaded.study.name} has {trials:,} trials"
+    if sys.stdin.isatty() and click.confirm(f"{told}; go on?", err=True):
+        return
+    message = f"{told}; leave out values of the grid or seeds, or give --yes to run them all"
+    raise InputError([Problem(loaded.document.locate(("grid",)), message)])
 
 
 def _require_virtual(checked: list[LoadedPoint], loaded: LoadedStudy) -> None:

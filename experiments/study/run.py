@@ -16,7 +16,7 @@ from experiments.study.load import LoadedPoint, LoadedStudy
 from experiments.study.progress import study_progress
 from experiments.study.results import write_results
 from experiments.study.store import StudyFolder, opened_folder, write_text
-from experiments.study.tasks import Task, code_digest, tasks
+from experiments.study.tasks import CODE, Task, code_digest, tasks
 from experiments.study.worker import Done
 from experiments.versions import machine, versions
 
@@ -79,7 +79,7 @@ def run_study(
 
 def _made_with(kernel_release: str) -> dict[str, str | None]:
     """What a result depends on besides its scenario: other versions are another trial."""
-    found = versions() | {"guest_kernel": kernel_release, "code": code_digest(ROOT)}
+    found = versions() | {"guest_kernel": kernel_release, CODE: code_digest(ROOT)}
     # The code itself says more than the commit, which also changes with a page of documentation.
     del found["commit"]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from experiments.scenario_load import LoadedScenario
 from experiments.study.load import LoadedPoint
 
 _IDENTITY_CHARACTERS = 24
+CODE = "code"
+"""What the digest of the programs is called among the versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Task:
     """One trial of a study.
 
     identity: of everything that its result depends on; two equal trials have the same.
+    code: the digest of the programs that it is meant for.
     """
 
     identity: str
@@ -28,6 +32,7 @@ class Task:
     policy: str
     seed: int
     loaded: LoadedScenario
+    code: str | None
 
 
 def tasks(
@@ -49,7 +54,7 @@ def tasks(
                 whole = [fields, known, files, policy, seed, dict(versions)]
                 identity = _digest(whole)[:_IDENTITY_CHARACTERS]
                 loaded = LoadedScenario(one.loaded.path.absolute(), scenario, topology)
-                yield Task(identity, one.point.label, policy, seed, loaded)
+                yield Task(identity, one.point.label, policy, seed, loaded, versions.get(CODE))
 
 
 def _named_files(loaded: LoadedScenario) -> dict[str, str]:
@@ -82,6 +87,7 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+@functools.cache
 def code_digest(root: Path) -> str:
     """SHA-256 over Fibercut's own programs, so that other code is another trial."""
     total = hashlib.sha256()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -10,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.one_trial import run_trial
+from experiments.one_trial import ROOT, run_trial
 from experiments.preparation import prepare_workloads
 from experiments.progress import Quiet
 from experiments.run_folder import RunFolder, TrialFolder, write_json
 from experiments.runner import scenario_plan
-from experiments.study.tasks import Task
+from experiments.study.tasks import Task, code_digest
 from experiments.trial_job import Job
 from guest import provide_kernel
+from guest.errors import SetupError
 
 RESULT_VERSION = 1
 _BULKY = ("samples", "prepared")
@@ -48,6 +50,11 @@ def run_task(task: Task, keep_samples: bool) -> Done:
 
     Raises SetupError if this machine cannot run it, InputError if one of its files is gone.
     """
+    if code_digest(ROOT) != task.code:
+        raise SetupError(
+            f"the worker on {socket.gethostname()} runs other code than this study was started"
+            f" with: bring {ROOT} there to the same version, and start the worker again"
+        )
     worker = _worker()
     # Dask removes what a lost worker leaves in its own folder.
     where = worker.local_directory if worker else None

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "tests" / "data" / "studies" / "cuts.yaml"
 TABLES = ("table.json", "trials.csv", "trials.parquet")
 _POLL_S = 0.2
-_SPANS = 6
+_SPANS = 4
 
 
 def main() -> int:

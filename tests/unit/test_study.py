@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,7 +60,7 @@ def test_a_grid_is_every_combination_once(values: list[list[int]]) -> None:
 
 
 def test_paths_lead_into_lists_by_number_and_by_name() -> None:
-    data = {"workloads": [{"name": "a"}, {"name": "b", "rate": 1}]}
+    data: dict[str, Any] = {"workloads": [{"name": "a"}, {"name": "b", "rate": 1}]}
     axes = [
         Axis("workloads[b].rate", path_steps("workloads[b].rate"), [5]),
         Axis("workloads[0].size", path_steps("workloads[0].size"), [6]),
@@ -158,12 +161,49 @@ def test_damaged_and_other_results_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_failed_trial_is_a_row_with_its_reason_and_no_figure() -> None:
     two = [task for task in all_tasks(load_study("policies")) if task.policy == "none"][:2]
-    good = {"status": "ok", "reason": None, "digest": "d", "virtual_s": 1.5,
+    good: dict[str, Any] = {"status": "ok", "reason": None, "digest": "d", "virtual_s": 1.5,
             "figures": {"probes": {"p": {"lost": 4, "recovered": True, "name": "x"}}}}  # fmt: skip
-    bad = {"status": "failed", "reason": "no", "digest": None, "virtual_s": 0.5, "figures": None}
+    bad: dict[str, Any] = {
+        "status": "failed",
+        "reason": "no",
+        "digest": None,
+        "virtual_s": 0.5,
+        "figures": None,
+    }
     pairs = list(zip(two, [good, bad], strict=True))
     rows = trial_table(pairs).to_pylist()
     assert [row["probes.p.lost"] for row in rows] == [4, None]
     assert [row["reason"] for row in rows] == [None, "no"]
     [sample] = samples(pairs)
     assert sample.values("probes.p.lost") == [4, None]
+
+
+def test_a_scheduler_that_cannot_be_reached_is_one_clear_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from experiments.study import engine
+
+    monkeypatch.setattr(engine, "_CONNECT_S", 1)
+    task = all_tasks(load_study("policies"))[0]
+    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
+        with pytest.raises(InputError, match=r"cannot be reached.*leave out --scheduler"):
+            engine.run_tasks([task], address, None, False, lambda _task, _done: None)
+
+
+def test_a_grid_that_explodes_is_asked_for_before_it_is_built(tmp_path: Path) -> None:
+    values = list(range(1, 200))
+    study = tmp_path / "huge.yaml"
+    study.write_text(
+        "name: huge\nscenario: fiber-cut\ngrid:\n"
+        f"  bfd.interval_ms: {values}\n  bfd.multiplier: {values}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.cli", "study", str(study), "--check"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "79,202 trials" in done.stderr
+    assert "--yes" in done.stderr
