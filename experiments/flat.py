@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 Flat = dict[str, float]
@@ -14,11 +14,11 @@ HEADLINES = (
     "probes.*.failover.tbm_ms",
     "probes.*.failover.recovery_ms",
     "probes.*.total.lost",
-    "*.phases.during.allreduce_p50_ms",
-    "*.phases.during.allreduce_max_ms",
-    "*.phases.during.step_p50_ms",
-    "*.phases.during.failed",
-    "*.phases.during.ttft_p99_ms",
+    "*.*.phases.during.allreduce_p50_ms",
+    "*.*.phases.during.allreduce_max_ms",
+    "*.*.phases.during.step_p50_ms",
+    "*.*.phases.during.failed",
+    "*.*.phases.during.ttft_p99_ms",
 )
 
 
@@ -39,7 +39,16 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, float]]:
 
 
 def chosen(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """The names that fit a shell pattern, by the order of the patterns, then as they come."""
+    """The names that fit a pattern, by the order of the patterns, then as they come.
+
+    In a pattern `*` is a part of a name between two dots, or a piece of it; `**` is any parts.
+    """
     listed = list(dict.fromkeys(names))
-    fitting = (name for pattern in patterns for name in listed if fnmatchcase(name, pattern))
+    fitting = (name for one in map(_compiled, patterns) for name in listed if one.fullmatch(name))
     return list(dict.fromkeys(fitting))
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    wild = {"**": ".*", "*": "[^.]*"}
+    parts = re.split(r"(\*\*|\*)", pattern)
+    return re.compile("".join(wild.get(part) or re.escape(part) for part in parts))

@@ -47,10 +47,12 @@ class Sample:
         return [trial.value(figure) for trial in self.trials]
 
 
-def sample_statistics(samples: Sequence[Sample], figures: Sequence[str] = ("*",)) -> dict[str, Any]:
+def sample_statistics(
+    samples: Sequence[Sample], figures: Sequence[str] = ("**",)
+) -> dict[str, Any]:
     """Everything about samples as plain data; docs/reference/statistics.md lists the fields.
 
-    figures: shell patterns of the names to tell.
+    figures: patterns of the names to tell.
     """
     names = chosen((name for one in samples for t in one.trials for name in t.figures), figures)
     return {

@@ -45,7 +45,7 @@ def _options(command: Any) -> Any:
             "--figure",
             "figures",
             multiple=True,
-            help="Of several trials, tell this figure's statistics, such as '*.tbm_ms' "
+            help="Of several trials, tell this figure's statistics, such as '**.tbm_ms' "
             "(repeatable); summary.json has all.",
         ),
         click.option(

@@ -23,4 +23,4 @@ class Study(Strict):
     seeds: Any = 1
     """How many, from the scenario's own on; or a list of them."""
     figures: tuple[str, ...] = Field(default=HEADLINES, min_length=1)
-    """Shell patterns of the figures that the tables show; the files of all trials have all."""
+    """Patterns (flat.chosen) of the figures in the tables; the files of all trials have all."""

@@ -70,7 +70,9 @@ def test_a_failed_trials_figures_do_not_count() -> None:
 def test_figures_are_numbers_under_dotted_names() -> None:
     found = flat({"a": {"b": 1, "c": None, "d": "text", "e": [1], "f": True, "g": float("inf")}})
     assert found == {"a.b": 1.0, "a.f": 1.0}
-    assert chosen(["a.x", "b.y", "a.y"], ["*.y", "a.*"]) == ["b.y", "a.y", "a.x"]
+    names = ["a.x", "b.y", "a.y", "a.c.y"]
+    assert chosen(names, ["*.y", "a.*"]) == ["b.y", "a.y", "a.x"]
+    assert chosen(names, ["**.y"]) == ["b.y", "a.y", "a.c.y"]
 
 
 def test_unequal_samples_are_no_pairs() -> None:
