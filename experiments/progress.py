@@ -17,14 +17,14 @@ _PLAIN_STEP_PERCENT = 25
 class TrialProgress(Protocol):
     """What a trial tells while it runs. Called from several threads."""
 
-    def tell(self, policy: str, stage: str, done: float, note: str) -> None:
+    def tell(self, trial: str, stage: str, done: float, note: str) -> None:
         """The stage a trial is in, the share of it that is done (0 to 1), and a remark."""
 
 
 class Quiet:
     """Tells nothing."""
 
-    def tell(self, policy: str, stage: str, done: float, note: str) -> None:
+    def tell(self, trial: str, stage: str, done: float, note: str) -> None:
         """Do nothing."""
 
 
@@ -33,8 +33,8 @@ class _Bars:
         self._bars = bars
         self._tasks = tasks
 
-    def tell(self, policy: str, stage: str, done: float, note: str) -> None:
-        self._bars.update(self._tasks[policy], completed=done, stage=stage, note=note)
+    def tell(self, trial: str, stage: str, done: float, note: str) -> None:
+        self._bars.update(self._tasks[trial], completed=done, stage=stage, note=note)
 
 
 class _Lines:
@@ -42,19 +42,19 @@ class _Lines:
         self._told: dict[str, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
-    def tell(self, policy: str, stage: str, done: float, note: str) -> None:
+    def tell(self, trial: str, stage: str, done: float, note: str) -> None:
         step = int(100 * done) // _PLAIN_STEP_PERCENT * _PLAIN_STEP_PERCENT
         with self._lock:
-            if self._told.get(policy) == (stage, step):
+            if self._told.get(trial) == (stage, step):
                 return
-            self._told[policy] = (stage, step)
+            self._told[trial] = (stage, step)
             percent = f" {step} %" if step else ""
-            print(f"{policy}: {stage}{percent} {note}".rstrip(), file=sys.stderr, flush=True)
+            print(f"{trial}: {stage}{percent} {note}".rstrip(), file=sys.stderr, flush=True)
 
 
 @contextmanager
-def progress(policies: Sequence[str], quiet: bool) -> Iterator[TrialProgress]:
-    """Show the trials of these policies on standard error for as long as the `with` lasts."""
+def progress(trials: Sequence[str], quiet: bool) -> Iterator[TrialProgress]:
+    """Show the trials of these names on standard error for as long as the `with` lasts."""
     if quiet:
         yield Quiet()
         return
@@ -69,5 +69,5 @@ def progress(policies: Sequence[str], quiet: bool) -> Iterator[TrialProgress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        tasks = {name: bars.add_task(name, total=1, stage="waiting", note="") for name in policies}
+        tasks = {name: bars.add_task(name, total=1, stage="waiting", note="") for name in trials}
         yield _Bars(bars, tasks)

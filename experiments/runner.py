@@ -1,40 +1,31 @@
-"""Run a scenario: a trial for each policy, side by side where cores allow it."""
+"""Run a scenario: a policy's trials with each seed, side by side where cores allow it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from experiments.evaluate import evaluate, measured
-from experiments.events import merge_events
+from experiments.evaluate import measured
+from experiments.one_trial import run_trial
 from experiments.preparation import prepare_workloads
 from experiments.progress import TrialProgress
 from experiments.report import write_report
 from experiments.report_data import TrialData
-from experiments.run_folder import RunFolder, TrialFolder, write_json
-from experiments.scenario import Clock
+from experiments.run_folder import RunFolder, write_json
 from experiments.scenario_load import LoadedScenario
 from experiments.summary import TrialOutcome, summarise
 from experiments.trial_job import Job, TrialResult
-from guest import GUEST_OUT, Guest, GuestError, GuestKernel, GuestResult, GuestSettings
-from topologies.plan import make_plan
-
-ROOT = Path(__file__).resolve().parent.parent
-_POLL_S = 0.2
-_MEMORY_MB = 1024
-# Virtual time for all that comes before and after the workloads; a trial that needs more hangs.
-_SPARE_S = 300.0
+from guest import GuestKernel
+from topologies.plan import NetworkPlan, make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +34,6 @@ class RunResult:
 
     summary: Mapping[str, Any]
     folder: Path
-
-
-class _Machine(Protocol):
-    """Where a trial runs: the guest, or this machine itself."""
-
-    def virtual_s(self) -> float:
-        """The trial's own clock since its start."""
-        ...
-
-    def ended(self, timeout_s: float) -> bool:
-        """Whether the trial has ended, after waiting for it at most so long."""
-        ...
-
-    def interrupt(self) -> None:
-        """Ask the trial to end with what it has."""
-        ...
 
 
 def run(
@@ -75,15 +50,10 @@ def run(
     started_s = time.monotonic()
     scenario = loaded.scenario
     shutil.copy(loaded.path, folder.path / "scenario.yaml")
-    plan = make_plan(
-        loaded.topology,
-        scenario.scale,
-        scenario.buffer_ms,
-        buffer_bytes=scenario.buffer_bytes,
-        classes=scenario.classes,
-    )
+    plan = scenario_plan(loaded)
     jobs = [
-        Job(plan=plan, scenario=scenario, policy=policy, seed=scenario.seed)
+        Job(plan=plan, scenario=scenario, policy=policy, seed=seed)
+        for seed in scenario.seeds
         for policy in scenario.policies
     ]
     for job in jobs:
@@ -97,6 +67,18 @@ def run(
     return RunResult(summary, folder.finish())
 
 
+def scenario_plan(loaded: LoadedScenario) -> NetworkPlan:
+    """The network that a scenario's trials are built on."""
+    scenario = loaded.scenario
+    return make_plan(
+        loaded.topology,
+        scenario.scale,
+        scenario.buffer_ms,
+        buffer_bytes=scenario.buffer_bytes,
+        classes=scenario.classes,
+    )
+
+
 def _run_all(
     jobs: list[Job], folder: RunFolder, kernel: GuestKernel | None, progress: TrialProgress
 ) -> list[TrialOutcome]:
@@ -104,19 +86,23 @@ def _run_all(
     # On this machine's own kernel the networks of two trials would be in each other's way.
     side_by_side = len(os.sched_getaffinity(0)) if kernel else 1
     with ThreadPoolExecutor(max_workers=min(len(jobs), side_by_side)) as pool, _ctrl_c(stop):
-        futures = {pool.submit(_run_one, job, folder, kernel, progress, stop): job for job in jobs}
-        done = _all_results(futures, stop)
-    return [done[job.policy] for job in jobs]
+        futures = [
+            pool.submit(run_trial, job, folder.trial(job.policy, job.seed), kernel, progress, stop)
+            for job in jobs
+        ]
+        return _all_results(futures, stop)
 
 
 def _all_results(
-    futures: Mapping[Future[TrialOutcome], Job], stop: threading.Event
-) -> dict[str, TrialOutcome]:
+    futures: Sequence[Future[TrialOutcome]], stop: threading.Event
+) -> list[TrialOutcome]:
     try:
-        return {futures[future].policy: future.result() for future in as_completed(futures)}
+        for future in as_completed(futures):
+            future.result()
     except BaseException:
         stop.set()
         raise
+    return [future.result() for future in futures]
 
 
 @contextmanager
@@ -134,152 +120,12 @@ def _ctrl_c(stop: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _run_one(
-    job: Job,
-    folder: RunFolder,
-    kernel: GuestKernel | None,
-    progress: TrialProgress,
-    stop: threading.Event,
-) -> TrialOutcome:
-    trial = folder.trial(job.policy, job.seed)
-    (trial.path / "job.json").write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
-    started_s = time.monotonic()
-    if stop.is_set():
-        return TrialOutcome(job.policy, job.seed, "interrupted", "not begun", None, None, 0, 0)
-    died, virtual_s = _follow(job, trial, kernel, progress, stop)
-    wall_s = time.monotonic() - started_s
-    return _outcome(job, trial, died, virtual_s, wall_s)
-
-
-def _follow(
-    job: Job,
-    trial: TrialFolder,
-    kernel: GuestKernel | None,
-    progress: TrialProgress,
-    stop: threading.Event,
-) -> tuple[str | None, float]:
-    """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
-    virtual_s = 0.0
-    asked = False
-    try:
-        with _machine(job, trial, kernel) as machine:
-            while not machine.ended(_POLL_S):
-                virtual_s = machine.virtual_s()
-                _tell(progress, job, trial, virtual_s)
-                if stop.is_set() and not asked:
-                    machine.interrupt()
-                    asked = True
-            virtual_s = machine.virtual_s()
-    except GuestError as error:
-        return str(error), virtual_s
-    progress.tell(job.policy, "evaluating", 1, "")
-    return None, virtual_s
-
-
-def _tell(progress: TrialProgress, job: Job, trial: TrialFolder, virtual_s: float) -> None:
-    try:
-        since_s, _, stage = (trial.path / "stage").read_text(encoding="utf-8").partition(" ")
-        began_s = float(since_s)
-    except (OSError, ValueError):
-        since_s, stage, began_s = "", "starting", virtual_s
-    stage = stage.strip()
-    done = (virtual_s - began_s) / job.scenario.duration_s if stage == "running" else 0.0
-    note = f"{max(0.0, virtual_s - began_s):.1f} of {job.scenario.duration_s:g} s"
-    progress.tell(job.policy, stage, min(1.0, max(0.0, done)), note if done > 0 else "")
-
-
-def _outcome(
-    job: Job, trial: TrialFolder, died: str | None, virtual_s: float, wall_s: float
-) -> TrialOutcome:
-    status, reason, figures, digest = "failed", died, None, None
-    try:
-        result = TrialResult.model_validate(trial.read_json("trial.json"))
-    except (OSError, ValueError):
-        reason = died or f"the trial left no result (see {trial.logs})"
-    else:
-        status, reason = result.status, result.reason
-        if result.start_ns is not None and status != "failed":
-            try:
-                figures = evaluate(trial, job, result)
-                merge_events(trial, result)
-                digest = trial.digest()
-            except (OSError, ValueError, KeyError) as error:
-                status, reason = "failed", f"the measurements cannot be used: {error}"
-    return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
-
-
 def _measured(jobs: list[Job], outcomes: list[TrialOutcome], folder: RunFolder) -> list[TrialData]:
+    """What the report draws: each policy's trial with the scenario's own seed."""
     found = []
     for job, outcome in zip(jobs, outcomes, strict=True):
-        if outcome.figures is not None:
+        if outcome.figures is not None and job.seed == job.scenario.seed:
             trial = folder.trial(job.policy, job.seed)
             result = TrialResult.model_validate(trial.read_json("trial.json"))
             found.append(TrialData(job.policy, job.scenario, measured(trial, job, result)))
     return found
-
-
-@contextmanager
-def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterator[_Machine]:
-    log = (trial.logs / "trial.log").open("wb")
-    with log:
-        if job.scenario.clock is Clock.REAL:
-            with subprocess.Popen(
-                _command(str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-            ) as process:
-                yield _ThisMachine(process)
-            return
-        settings = GuestSettings(
-            seed=job.seed,
-            memory_mb=_MEMORY_MB,
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT)},
-            virtual_limit_s=job.scenario.duration_s + _SPARE_S,
-        )
-        with Guest(
-            _command(GUEST_OUT),
-            out_dir=trial.path,
-            settings=settings,
-            kernel=kernel,
-            stdout=log,
-            stderr=log,
-        ) as guest:
-            yield _InGuest(guest)
-
-
-def _command(folder: str) -> list[str]:
-    return [sys.executable, "-m", "experiments.trial", f"{folder}/job.json"]
-
-
-class _InGuest:
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
-        self._result: GuestResult | None = None
-
-    def virtual_s(self) -> float:
-        return self._result.virtual_s if self._result else self._guest.virtual_s
-
-    def ended(self, timeout_s: float) -> bool:
-        self._result = self._guest.wait(timeout_s)
-        return self._result is not None
-
-    def interrupt(self) -> None:
-        self._guest.interrupt()
-
-
-class _ThisMachine:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._started_s = time.monotonic()
-
-    def virtual_s(self) -> float:
-        return time.monotonic() - self._started_s
-
-    def ended(self, timeout_s: float) -> bool:
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def interrupt(self) -> None:
-        self._process.send_signal(signal.SIGINT)

@@ -73,10 +73,17 @@ class Scenario(Strict):
     """Left out of every statistic."""
     duration_s: float = Field(gt=0, le=86_400)
     seed: int = Field(default=1, ge=0, lt=2**63)
+    trials: int = Field(default=1, ge=1, le=10_000)
+    """Of each policy, with the seeds seed, seed + 1, …"""
     workloads: tuple[Workload, ...] = Field(min_length=1)
     captures: tuple[Capture, ...] = ()
     """Interfaces whose packets are kept as pcap files."""
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each of a policy's trials."""
+        return tuple(range(self.seed, self.seed + self.trials))
 
 
 def scenario_phases(scenario: Scenario, start_ns: int) -> tuple[Phase, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,13 @@ def load_scenario(name: str) -> LoadedScenario:
     return check_scenario(read_document(path), path)
 
 
-def check_scenario(document: Document, path: Path) -> LoadedScenario:
-    """Check one document as a scenario; `path` is what its topology is relative to."""
+def check_scenario(
+    document: Document, path: Path, load: Callable[..., Topology] = load_topology
+) -> LoadedScenario:
+    """Check one document as a scenario; `path` is what its topology is relative to.
+
+    load: as load_topology, for who checks many scenarios with the same topologies.
+    """
     data = plain(document.data)
     problems: list[Problem] = []
     scenario = topology = None
@@ -71,7 +77,7 @@ def check_scenario(document: Document, path: Path) -> LoadedScenario:
     name = data.get("topology")
     if isinstance(name, str):
         try:
-            topology = load_topology(name, base=path.parent)
+            topology = load(name, base=path.parent)
         except InputError as error:
             here = document.locate(("topology",))
             problems += [

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.evaluate import no_figures
+from experiments.flat import flat
 from experiments.run_folder import SCHEMA_VERSION, combined_digest
+from experiments.sample import Sample, SampleTrial, sample_statistics
+from experiments.scenario import Scenario
 from experiments.scenario_load import LoadedScenario
 from experiments.versions import machine, versions
 
@@ -38,7 +41,8 @@ def summarise(
 ) -> dict[str, Any]:
     """The content of summary.json; docs/reference/run-folder.md lists the fields."""
     scenario, topology = loaded.scenario, loaded.topology
-    measured = {trial.policy: trial.digest for trial in trials if trial.digest}
+    measured = {_digested(trial, scenario): trial.digest for trial in trials if trial.digest}
+    shown = [trial for trial in trials if trial.seed == scenario.seed]
     return {
         "schema_version": SCHEMA_VERSION,
         "scenario": scenario.name,
@@ -55,7 +59,8 @@ def summarise(
         "digest": combined_digest(measured) if measured else None,
         "virtual_s": sum(trial.virtual_s for trial in trials),
         "wall_s": round(wall_s, 3),
-        "policies": {trial.policy: _policy(trial) for trial in trials},
+        "policies": {trial.policy: _policy(trial) for trial in shown},
+        **(_repeated(scenario, trials) if scenario.trials > 1 else {}),
         "versions": versions() | dict(extra_versions),
         "machine": machine(),
         "resolved_scenario": scenario.model_dump(mode="json", by_alias=True),
@@ -66,6 +71,28 @@ def overall_status(trials: Sequence[TrialOutcome]) -> str:
     """`ok` if all trials are, else `failed`, else `interrupted`."""
     statuses = {trial.status for trial in trials}
     return next((s for s in ("failed", "interrupted") if s in statuses), "ok")
+
+
+def _digested(trial: TrialOutcome, scenario: Scenario) -> str:
+    return trial.policy if scenario.trials == 1 else f"{trial.policy} {trial.seed}"
+
+
+def _repeated(scenario: Scenario, trials: Sequence[TrialOutcome]) -> dict[str, Any]:
+    """What several trials of each policy say together, and each trial by itself."""
+    samples = [
+        Sample((), policy, tuple(_in_sample(trial) for trial in trials if trial.policy == policy))
+        for policy in scenario.policies
+    ]
+    return {
+        "trials": [
+            {"policy": trial.policy, "seed": trial.seed, **_policy(trial)} for trial in trials
+        ],
+        "statistics": sample_statistics(samples),
+    }
+
+
+def _in_sample(trial: TrialOutcome) -> SampleTrial:
+    return SampleTrial(trial.seed, trial.status, trial.reason, flat(trial.figures or {}))
 
 
 def _policy(trial: TrialOutcome) -> dict[str, Any]:

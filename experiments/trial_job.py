@@ -17,6 +17,11 @@ class Job(Strict):
     policy: str
     seed: int
 
+    @property
+    def name(self) -> str:
+        """What the trial is called beside the others of its run."""
+        return _name(self.policy, self.seed, self.scenario)
+
     def workload_seed(self, index: int) -> int:
         """The seed of the scenario's workload at a place of its list."""
         return self.seed * 1000 + index
@@ -40,3 +45,14 @@ class TrialFailed(Exception):
 
 class Interrupted(Exception):
     """The user wants the trial to end now."""
+
+
+def trial_names(scenario: Scenario) -> list[str]:
+    """What a scenario's trials are called."""
+    return [
+        _name(policy, seed, scenario) for seed in scenario.seeds for policy in scenario.policies
+    ]
+
+
+def _name(policy: str, seed: int, scenario: Scenario) -> str:
+    return policy if scenario.trials == 1 else f"{policy} seed {seed}"

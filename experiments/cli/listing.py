@@ -12,6 +12,7 @@ from rich.table import Table
 
 from controller.policies import POLICIES
 from experiments.scenario_load import load_scenario, shipped_scenarios
+from experiments.study.load import load_study, shipped_studies
 from topologies.load import catalogue_names, load_topology
 from topologies.parametric import FAMILIES, Family
 
@@ -27,7 +28,7 @@ from topologies.parametric import FAMILIES, Family
     help="List TopoHub's networks instead, those with WORD in their names.",
 )
 def list_(as_json: bool, word: str | None) -> None:
-    """List the shipped scenarios, topologies and policies."""
+    """List the shipped scenarios, studies, topologies and policies."""
     if word is not None:
         _list_topohub(word, as_json)
         return
@@ -76,9 +77,11 @@ def _parameters(family: Family) -> str:
 
 def _lists() -> dict[str, list[dict[str, Any]]]:
     scenarios = [load_scenario(name).scenario for name in shipped_scenarios()]
+    studies = [load_study(name).study for name in shipped_studies()]
     topologies = [load_topology(name) for name in catalogue_names()]
     return {
         "scenarios": [{"name": s.name, "description": s.description} for s in scenarios],
+        "studies": [{"name": s.name, "description": s.description} for s in studies],
         "topologies": [
             {
                 "name": t.name,

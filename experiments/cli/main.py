@@ -14,7 +14,8 @@ from experiments.versions import fibercut_version
 COMMANDS = {
     "demo": ("experiments.cli.run:demo", "Run the main experiment: a conduit is cut, and heals."),
     "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
-    "list": ("experiments.cli.listing:list_", "List scenarios, topologies and policies."),
+    "study": ("experiments.cli.study:study", "Run a grid of scenarios, and tell its statistics."),
+    "list": ("experiments.cli.listing:list_", "List scenarios, studies, topologies and policies."),
     "topology": ("experiments.cli.topology:topology", "Show a topology, or write it to a file."),
     "schema": ("experiments.cli.topology:schema", "The JSON Schema of scenarios or topologies."),
     "lint": ("experiments.cli.lint:lint_", "Warn of what is likely wrong with a topology."),

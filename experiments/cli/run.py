@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 from controller.policies import POLICIES
 from experiments.cli.ending import FAILED, INTERRUPTED
 from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
+from experiments.flat import HEADLINES
 from experiments.machine_check import check_real_clock
 from experiments.progress import progress
 from experiments.run_folder import new_run_folder
 from experiments.runner import RunResult
 from experiments.runner import run as run_scenario
+from experiments.sample_table import tables
 from experiments.scenario import Clock
 from experiments.scenario_load import LoadedScenario, load_scenario
 from experiments.table import render
+from experiments.trial_job import trial_names
 from guest import GuestKernel, provide_kernel
 from topologies.problems import InputError, Problem, unknown
 
@@ -32,6 +36,18 @@ _SEED = click.IntRange(0, 2**63 - 1)
 def _options(command: Any) -> Any:
     for option in (
         click.option("--seed", type=_SEED, help="Of all random numbers; default: the scenario's."),
+        click.option(
+            "--trials",
+            type=click.IntRange(1, 10_000),
+            help="Of each policy, with the seeds seed, seed + 1, …; default: the scenario's.",
+        ),
+        click.option(
+            "--figure",
+            "figures",
+            multiple=True,
+            help="Of several trials, tell this figure's statistics, such as '**.tbm_ms' "
+            "(repeatable); summary.json has all.",
+        ),
         click.option(
             "--clock",
             type=click.Choice([clock.value for clock in Clock]),
@@ -74,6 +90,8 @@ def demo(**options: Any) -> int:
 def _run(
     name: str,
     seed: int | None,
+    trials: int | None,
+    figures: Sequence[str],
     clock: str | None,
     policies: Sequence[str],
     out: Path,
@@ -81,7 +99,7 @@ def _run(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    loaded = _with_options(load_scenario(name), seed, clock, policies)
+    loaded = _with_options(load_scenario(name), seed, trials, clock, policies)
     tell_notes(loaded.topology)
     kernel: GuestKernel | None = None
     if loaded.scenario.clock is Clock.REAL:
@@ -89,18 +107,22 @@ def _run(
     else:
         kernel = provide_kernel(kernel_source)
     folder = new_run_folder(out, loaded.scenario.name)
-    with progress(loaded.scenario.policies, quiet) as shown:
+    with progress(trial_names(loaded.scenario), quiet) as shown:
         result = run_scenario(loaded, folder, kernel, shown)
     if as_json:
         click.echo(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
     else:
-        _print(result)
+        _print(result, figures or HEADLINES)
     statuses = {"ok": 0, "failed": FAILED, "interrupted": INTERRUPTED}
     return statuses[result.summary["status"]]
 
 
 def _with_options(
-    loaded: LoadedScenario, seed: int | None, clock: str | None, policies: Sequence[str]
+    loaded: LoadedScenario,
+    seed: int | None,
+    trials: int | None,
+    clock: str | None,
+    policies: Sequence[str],
 ) -> LoadedScenario:
     wrong = [name for name in policies if name not in POLICIES]
     if wrong:
@@ -108,6 +130,8 @@ def _with_options(
     changes: dict[str, Any] = {}
     if seed is not None:
         changes["seed"] = seed
+    if trials is not None:
+        changes["trials"] = trials
     if clock is not None:
         changes["clock"] = Clock(clock)
     if policies:
@@ -120,21 +144,36 @@ def _as_json(result: RunResult) -> dict[str, Any]:
     return {**result.summary, "folder": str(result.folder)}
 
 
-def _print(result: RunResult) -> None:
+def _print(result: RunResult, figures: Sequence[str]) -> None:
     summary = result.summary
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_ELSEWHERE)
     console.print(f"[bold]{summary['scenario']}[/bold]  {summary['description']}", highlight=False)
-    console.print(render(summary["policies"]))
-    for name, policy in summary["policies"].items():
-        if policy["reason"]:
-            console.print(f"[bold]{name}: {policy['status']}[/bold]: {policy['reason']}")
+    for table in _tables(summary, figures):
+        console.print(table)
+    for name, trial in _trials(summary):
+        if trial["reason"]:
+            console.print(f"[bold]{name}: {trial['status']}[/bold]: {trial['reason']}")
     speed = summary["virtual_s"] / summary["wall_s"] if summary["wall_s"] else 0
+    last = f" to {summary['trials'][-1]['seed']}" if "trials" in summary else ""
     console.print(
-        f"seed {summary['seed']}, clock {summary['clock']}: {summary['virtual_s']:.1f} s of it in "
+        f"seed {summary['seed']}{last}, clock {summary['clock']}: "
+        f"{summary['virtual_s']:.1f} s of it in "
         f"{summary['wall_s']:.1f} s of wall time ({speed:.2f} times real time)\n"
         f"digest {summary['digest']}\n"
         f"report {result.folder / 'report.html'}",
         highlight=False,
     )
+
+
+def _tables(summary: Mapping[str, Any], figures: Sequence[str]) -> Iterable[Table]:
+    if "statistics" in summary:
+        return tables(summary["statistics"], figures)
+    return [render(summary["policies"])]
+
+
+def _trials(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    if "trials" not in summary:
+        return list(summary["policies"].items())
+    return [(f"{trial['policy']} seed {trial['seed']}", trial) for trial in summary["trials"]]

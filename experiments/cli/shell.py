@@ -11,7 +11,7 @@ import click
 from controller.policies import POLICIES
 from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
-from experiments.runner import ROOT
+from experiments.one_trial import ROOT
 from experiments.scenario import Bfd
 from experiments.shell_session import SessionJob
 from guest import GUEST_OUT, GuestSettings, provide_kernel

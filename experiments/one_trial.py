@@ -1,0 +1,196 @@
+"""One trial from its job to its figures: in the guest, or on this machine itself."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from experiments.evaluate import evaluate
+from experiments.events import merge_events
+from experiments.progress import TrialProgress
+from experiments.run_folder import TrialFolder
+from experiments.scenario import Clock
+from experiments.summary import TrialOutcome
+from experiments.trial_job import Job, TrialResult
+from guest import GUEST_OUT, Guest, GuestError, GuestKernel, GuestResult, GuestSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+_POLL_S = 0.2
+_MEMORY_MB = 1024
+# Virtual time for all that comes before and after the workloads; a trial that needs more hangs.
+_SPARE_S = 300.0
+
+
+class Stop(Protocol):
+    """Whether the user wants the trials to end."""
+
+    def is_set(self) -> bool:
+        """As of threading.Event."""
+        ...
+
+
+class _Machine(Protocol):
+    """Where a trial runs: the guest, or this machine itself."""
+
+    def virtual_s(self) -> float:
+        """The trial's own clock since its start."""
+        ...
+
+    def ended(self, timeout_s: float) -> bool:
+        """Whether the trial has ended, after waiting for it at most so long."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask the trial to end with what it has."""
+        ...
+
+
+def run_trial(
+    job: Job,
+    trial: TrialFolder,
+    kernel: GuestKernel | None,
+    progress: TrialProgress,
+    stop: Stop,
+) -> TrialOutcome:
+    """Run a job in its (prepared) folder to its end; `stop` ends it with what it has.
+
+    kernel: the guest's, for the clock `virtual`. Raises SetupError if this machine cannot run
+    it; whatever goes wrong within the trial is the outcome's reason.
+    """
+    (trial.path / "job.json").write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
+    started_s = time.monotonic()
+    if stop.is_set():
+        return TrialOutcome(job.policy, job.seed, "interrupted", "not begun", None, None, 0, 0)
+    died, virtual_s = _follow(job, trial, kernel, progress, stop)
+    wall_s = time.monotonic() - started_s
+    return _outcome(job, trial, died, virtual_s, wall_s)
+
+
+def _follow(
+    job: Job,
+    trial: TrialFolder,
+    kernel: GuestKernel | None,
+    progress: TrialProgress,
+    stop: Stop,
+) -> tuple[str | None, float]:
+    """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
+    virtual_s = 0.0
+    asked = False
+    try:
+        with _machine(job, trial, kernel) as machine:
+            while not machine.ended(_POLL_S):
+                virtual_s = machine.virtual_s()
+                _tell(progress, job, trial, virtual_s)
+                if stop.is_set() and not asked:
+                    machine.interrupt()
+                    asked = True
+            virtual_s = machine.virtual_s()
+    except GuestError as error:
+        return str(error), virtual_s
+    progress.tell(job.name, "evaluating", 1, "")
+    return None, virtual_s
+
+
+def _tell(progress: TrialProgress, job: Job, trial: TrialFolder, virtual_s: float) -> None:
+    try:
+        since_s, _, stage = (trial.path / "stage").read_text(encoding="utf-8").partition(" ")
+        began_s = float(since_s)
+    except (OSError, ValueError):
+        since_s, stage, began_s = "", "starting", virtual_s
+    stage = stage.strip()
+    done = (virtual_s - began_s) / job.scenario.duration_s if stage == "running" else 0.0
+    note = f"{max(0.0, virtual_s - began_s):.1f} of {job.scenario.duration_s:g} s"
+    progress.tell(job.name, stage, min(1.0, max(0.0, done)), note if done > 0 else "")
+
+
+def _outcome(
+    job: Job, trial: TrialFolder, died: str | None, virtual_s: float, wall_s: float
+) -> TrialOutcome:
+    status, reason, figures, digest = "failed", died, None, None
+    try:
+        result = TrialResult.model_validate(trial.read_json("trial.json"))
+    except (OSError, ValueError):
+        reason = died or f"the trial left no result (see {trial.logs})"
+    else:
+        status, reason = result.status, result.reason
+        if result.start_ns is not None and status != "failed":
+            try:
+                figures = evaluate(trial, job, result)
+                merge_events(trial, result)
+                digest = trial.digest()
+            except (OSError, ValueError, KeyError) as error:
+                status, reason = "failed", f"the measurements cannot be used: {error}"
+    return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
+
+
+@contextmanager
+def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterator[_Machine]:
+    log = (trial.logs / "trial.log").open("wb")
+    with log:
+        if job.scenario.clock is Clock.REAL:
+            with subprocess.Popen(
+                _command(str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            ) as process:
+                yield _ThisMachine(process)
+            return
+        settings = GuestSettings(
+            seed=job.seed,
+            memory_mb=_MEMORY_MB,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+            virtual_limit_s=job.scenario.duration_s + _SPARE_S,
+        )
+        with Guest(
+            _command(GUEST_OUT),
+            out_dir=trial.path,
+            settings=settings,
+            kernel=kernel,
+            stdout=log,
+            stderr=log,
+        ) as guest:
+            yield _InGuest(guest)
+
+
+def _command(folder: str) -> list[str]:
+    return [sys.executable, "-m", "experiments.trial", f"{folder}/job.json"]
+
+
+class _InGuest:
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._result: GuestResult | None = None
+
+    def virtual_s(self) -> float:
+        return self._result.virtual_s if self._result else self._guest.virtual_s
+
+    def ended(self, timeout_s: float) -> bool:
+        self._result = self._guest.wait(timeout_s)
+        return self._result is not None
+
+    def interrupt(self) -> None:
+        self._guest.interrupt()
+
+
+class _ThisMachine:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._started_s = time.monotonic()
+
+    def virtual_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def ended(self, timeout_s: float) -> bool:
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)

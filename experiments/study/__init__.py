@@ -1,0 +1,1 @@
+"""Studies: a grid of scenarios, run in parallel, resumed where they were left."""
