@@ -49,7 +49,7 @@ def exec_(
     kernel_source: Path | None,
     command: Sequence[str],
 ) -> int:
-    r"""Run COMMAND as root in the guest, with Open vSwitch and the network tools ready.
+    """Run COMMAND as root in the guest, with Open vSwitch and the network tools ready.
 
     It sees this machine's files and may change them all: the changes are gone at the end.
     The exit status is COMMAND's. Examples:
@@ -58,7 +58,7 @@ def exec_(
       fibercut exec -- mn --test pingall
       fibercut exec -- sudo python3 my_mininet_script.py
       fibercut exec -- sh -c 'ip link add a type veth peer name b; ip -br link'
-    """
+    """  # noqa: D301 - click reads a real backspace
     kernel = provide_kernel(kernel_source)
     result = run_in_guest(
         list(command),
