@@ -61,8 +61,9 @@ def used_again(spans: set[str], since: int) -> Callable[[list[Event]], bool]:
             if trusted is None:
                 return False
             waiting.discard(trusted["span"])
-        names = [e["event"] for e in rest]
-        return "update-begun" in names and names.count("update-done") >= names.count("update-begun")
+        # The end of a move that was under way when the last one was trusted is not enough.
+        moves = [e["event"] for e in rest if e["event"] in ("update-begun", "update-done")]
+        return "update-begun" in moves and moves[-1] == "update-done"
 
     return holds
 
