@@ -18,9 +18,19 @@ from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock
 from experiments.summary import TrialOutcome
 from experiments.trial_job import Job, TrialResult
-from guest import GUEST_OUT, Guest, GuestError, GuestKernel, GuestResult, GuestSettings
+from guest import (
+    GUEST_OUT,
+    GUEST_PYTHON,
+    Guest,
+    GuestError,
+    GuestKernel,
+    GuestResult,
+    GuestSettings,
+    Source,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCE = Source(ROOT, ("topologies", "controller", "traffic", "experiments", "guest"))
 _POLL_S = 0.2
 _MEMORY_MB = 1024
 # Virtual time for all that comes before and after the workloads; a trial that needs more hangs.
@@ -135,19 +145,18 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
     with log:
         if job.scenario.clock is Clock.REAL:
             with subprocess.Popen(
-                _command(str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                _command(sys.executable, str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             ) as process:
                 yield _ThisMachine(process)
             return
         settings = GuestSettings(
             seed=job.seed,
             memory_mb=_MEMORY_MB,
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT)},
+            source=SOURCE,
             virtual_limit_s=job.scenario.duration_s + _SPARE_S,
         )
         with Guest(
-            _command(GUEST_OUT),
+            _command(GUEST_PYTHON, GUEST_OUT),
             out_dir=trial.path,
             settings=settings,
             kernel=kernel,
@@ -157,8 +166,8 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
             yield _InGuest(guest)
 
 
-def _command(folder: str) -> list[str]:
-    return [sys.executable, "-m", "experiments.trial", f"{folder}/job.json"]
+def _command(python: str, folder: str) -> list[str]:
+    return [python, "-m", "experiments.trial", f"{folder}/job.json"]
 
 
 class _InGuest:

@@ -4,11 +4,13 @@ from guest.errors import GuestError, SetupError
 from guest.kernel import GuestKernel, cache_folder, find_kernel, provide_kernel
 from guest.machine import Guest, run
 from guest.progress import Reporter
-from guest.settings import GuestResult, GuestSettings
-from guest.share import GUEST_OUT
+from guest.settings import GuestResult, GuestSettings, Source
+from guest.share import GUEST_OUT, GUEST_PYTHON, GUEST_SOURCE
 
 __all__ = [
     "GUEST_OUT",
+    "GUEST_PYTHON",
+    "GUEST_SOURCE",
     "Guest",
     "GuestError",
     "GuestKernel",
@@ -16,6 +18,7 @@ __all__ = [
     "GuestSettings",
     "Reporter",
     "SetupError",
+    "Source",
     "cache_folder",
     "find_kernel",
     "provide_kernel",

@@ -36,6 +36,18 @@ host_mount() {
 host_mount $share run/fibercut/share sync
 host_mount $share/out run/fibercut/out async
 
+# What the command is a part of, and its Python: at the same place wherever they lie on the host,
+# because each step of each path that a program takes is a system call of the run.
+for name in source python; do
+    [ -L run/fibercut/share/$name ] || continue
+    mkdir -p run/fibercut/$name run/fibercut/lower/$name run/fibercut/upper/$name run/fibercut/work/$name
+    host_mount $share/$name run/fibercut/lower/$name ro
+    (
+        cd run/fibercut
+        mount -t overlay -o lowerdir=lower/$name,upperdir=upper/$name,workdir=work/$name overlay $name
+    )
+done
+
 # A real root, not a chroot: user namespaces are refused inside a chroot.
 pivot_root . mnt
 umount -l /mnt

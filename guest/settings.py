@@ -17,6 +17,18 @@ EPOCH_S = 1_700_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A folder of Python packages that every guest shows at the same place, GUEST_SOURCE.
+
+    packages: those whose bytecode is made before the guest starts. Else the first run, which
+        finds none, would be another run than the second.
+    """
+
+    folder: Path
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GuestSettings:
     """How to run a command in the guest.
 
@@ -26,6 +38,9 @@ class GuestSettings:
     openvswitch: whether Open vSwitch runs before the command starts.
     console: run the command on the caller's terminal (for shells; needs the real clock).
     cwd: the command's folder; None is the caller's.
+    source: what the command is a part of. It starts in GUEST_SOURCE then, with GUEST_PYTHON as
+        the caller's Python, and in virtual time with none of the caller's variables: so what it
+        does depends neither on the folder nor on the caller.
     env: added to the few of the caller's variables that are carried over.
     wall_limit_s: wall time after which the guest is ended; None is no limit.
     virtual_limit_s: the same in the guest's time, from the start of the command.
@@ -41,6 +56,7 @@ class GuestSettings:
     openvswitch: bool = True
     console: bool = False
     cwd: Path | None = None
+    source: Source | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     wall_limit_s: float | None = None
     virtual_limit_s: float | None = None
@@ -58,6 +74,8 @@ class GuestSettings:
             raise SetupError(f"clock: {self.clock!r} is neither 'virtual' nor 'real'")
         if self.console and self.clock != "real":
             raise SetupError("console: a terminal needs the clock 'real'")
+        if self.source is not None and self.cwd is not None:
+            raise SetupError("cwd: a command with a source starts in the source's folder")
         for name in ("wall_limit_s", "virtual_limit_s", "stall_limit_s"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -6,19 +6,23 @@ From the guest: `stdout`, `stderr`, `started` (the guest's time), `status` (exit
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from guest.errors import SetupError
-from guest.settings import GuestSettings
+from guest.settings import GuestSettings, Source
 
 HERE = Path(__file__).resolve().parent
 GUEST_OUT = "/run/fibercut/out"
+GUEST_SOURCE = "/run/fibercut/source"
+GUEST_PYTHON = "/run/fibercut/python/bin/python3"
 
 # Every guest has the same kernel command line: the kernel mixes it into its random numbers.
 # So the shared folder, whose name differs, is named as the kernel process's working directory.
@@ -46,9 +50,10 @@ class Share:
         """Write down what the guest is to do; SetupError if it cannot be done there."""
         if not command:
             raise SetupError("The command for the guest is empty")
-        cwd = str((settings.cwd or Path.cwd()).resolve())
-        if hidden := next((top for top in _HIDDEN if f"{cwd}/".startswith(f"{top}/")), None):
-            raise SetupError(f"cwd: {cwd}: the guest has a {hidden} of its own; go elsewhere")
+        if settings.source is None:
+            cwd = _visible((settings.cwd or Path.cwd()).resolve())
+        else:
+            cwd = self._take_source(settings.source)
         environment = guest_environment(os.environ, settings)
         self._write("command", "".join(f"{word}\0" for word in command))
         self._write("environment", "".join(f"{k}={v}\0" for k, v in environment.items()))
@@ -61,6 +66,15 @@ class Share:
             "console": "yes" if settings.console else "no",
         }
         self._write("session.conf", "".join(f"{name}={value}\n" for name, value in facts.items()))
+
+    def _take_source(self, source: Source) -> str:
+        """Have the guest show the source and this Python; returns the command's folder there."""
+        for package in source.packages:
+            # A folder that may not be written to has all of it or none, whoever runs it.
+            compileall.compile_dir(source.folder / package, quiet=2)
+        (self.folder / "source").symlink_to(source.folder.resolve())
+        (self.folder / "python").symlink_to(Path(sys.prefix).resolve())
+        return GUEST_SOURCE
 
     def take_library(self, library: Path) -> None:
         """Keep the library that session.sh preloads into Open vSwitch."""
@@ -97,14 +111,27 @@ class Share:
         return []
 
 
+def _visible(cwd: Path) -> str:
+    """The caller's folder as the guest sees it; SetupError if it does not."""
+    if hidden := next((top for top in _HIDDEN if f"{cwd}/".startswith(f"{top}/")), None):
+        raise SetupError(f"cwd: {cwd}: the guest has a {hidden} of its own; go elsewhere")
+    return str(cwd)
+
+
 def guest_environment(caller: Mapping[str, str], settings: GuestSettings) -> dict[str, str]:
     """A few of the caller's variables, what the guest adds, then the settings' own."""
-    environment = {
+    path = [*caller.get("PATH", "").split(":"), *_SYSTEM_PATH.split(":")]
+    own = {}
+    if settings.source is not None:
+        own["PYTHONPATH"] = GUEST_SOURCE
+        path.insert(0, str(Path(GUEST_PYTHON).parent))
+        if settings.clock == "virtual":
+            caller, path = {}, [path[0], *_SYSTEM_PATH.split(":")]
+    environment = {"HOME": "/root", "LANG": "C.UTF-8"} | {
         name: value
         for name, value in sorted(caller.items())
         if name in _CARRIED_OVER or name.startswith("LC_")
     }
-    path = [*caller.get("PATH", "").split(":"), *_SYSTEM_PATH.split(":")]
     environment |= {
         "PATH": ":".join(dict.fromkeys(filter(None, path))),
         "USER": "root",
@@ -115,4 +142,4 @@ def guest_environment(caller: Mapping[str, str], settings: GuestSettings) -> dic
         "FIBERCUT_CLOCK": settings.clock,
         "FIBERCUT_OUT": GUEST_OUT,
     }
-    return environment | dict(settings.env)
+    return environment | own | dict(settings.env)

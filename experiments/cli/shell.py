@@ -11,10 +11,10 @@ import click
 from controller.policies import POLICIES
 from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
-from experiments.one_trial import ROOT
+from experiments.one_trial import SOURCE
 from experiments.scenario import Bfd
 from experiments.shell_session import SessionJob
-from guest import GUEST_OUT, GuestSettings, provide_kernel
+from guest import GUEST_OUT, GUEST_PYTHON, GuestSettings, provide_kernel
 from guest import run as run_in_guest
 from topologies.load import load_topology
 from topologies.plan import make_plan
@@ -61,10 +61,9 @@ def shell(
             clock="real",
             console=True,
             memory_mb=memory_mb,
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT)},
+            source=SOURCE,
         )
-        command = [sys.executable, "-m", "experiments.shell_session", f"{GUEST_OUT}/{path.name}"]
+        command = [GUEST_PYTHON, "-m", "experiments.shell_session", f"{GUEST_OUT}/{path.name}"]
         return run_in_guest(
             command, out_dir=Path(folder), settings=settings, kernel=kernel
         ).exit_status

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from guest import GuestError, GuestSettings, provide_kernel, run
-from guest.share import GUEST_OUT
+from experiments.one_trial import SOURCE
+from guest import GUEST_OUT, GUEST_PYTHON, GuestError, GuestSettings, Source, provide_kernel, run
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 WALL_LIMIT_S = 900
+_TESTS = Source(SOURCE.folder, (*SOURCE.packages, HERE.parent.name))
 # In the guest's own time: a test that waits for ever says where it waits.
 _LIMITS = ("-o", "faulthandler_timeout=600", "-o", "faulthandler_exit_on_timeout=true")
 _REPORTS = pytest.StashKey[dict[str, list[pytest.TestReport]]]()
@@ -93,13 +92,13 @@ def _reports_from_guest(first: pytest.Item) -> dict[str, list[pytest.TestReport]
 
 def _run_in_guest(config: pytest.Config, tests: list[str], out: Path) -> str:
     """Run tests in a guest, their reports into `out`; returns what was said on the way."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [GUEST_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += [f"--reports-to={GUEST_OUT}/reports.jsonl", *_LIMITS, *tests]
     if config.getoption("--strict-skips"):
         command.append("--strict-skips")
     told = io.BytesIO()
     seed = config.getoption("--guest-seed")
-    settings = GuestSettings(seed=seed, cwd=ROOT, wall_limit_s=WALL_LIMIT_S)
+    settings = GuestSettings(seed=seed, source=_TESTS, wall_limit_s=WALL_LIMIT_S)
     kernel = provide_kernel()
     failure = "pytest in the guest ended without a report of this test\n"
     try:

@@ -103,9 +103,9 @@ def _run(out: Path, seed: int, cores: SimpleQueue[int], chunk: Chunk) -> str | N
 
 
 def _run_on(core: int, out: Path, seed: int, chunk: Chunk) -> str | None:
-    command = [sys.executable, "-m", "tests.benchmarks.n_minus_1.in_guest", chunk.name]
+    command = [GUEST_PYTHON, "-m", "tests.benchmarks.n_minus_1.in_guest", chunk.name]
     settings = GuestSettings(
-        seed=seed, memory_mb=_MEMORY_MB, cwd=_ROOT, core=core, stall_limit_s=600
+        seed=seed, memory_mb=_MEMORY_MB, source=TESTS_SOURCE, core=core, stall_limit_s=600
     )
     try:
         done = run(
