@@ -145,7 +145,11 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
     with log:
         if job.scenario.clock is Clock.REAL:
             with subprocess.Popen(
-                _command(sys.executable, str(trial.path)), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                _command(sys.executable, str(trial.path)),
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             ) as process:
                 yield _ThisMachine(process)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from experiments.one_trial import SOURCE
 
 pytestmark = pytest.mark.on_host
 
@@ -24,14 +27,17 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "experiments.cli", *arguments]
 
 
-def run_scenario(name: str, out: Path, *arguments: str) -> dict[str, Any]:
-    """Run a test scenario and return what `--json` printed."""
+def run_scenario(
+    name: str, out: Path, *arguments: str, source: Path = ROOT, **variables: str
+) -> dict[str, Any]:
+    """Run a test scenario, perhaps with a copy of the source, and return what `--json` printed."""
     done = subprocess.run(
         command("run", str(SCENARIOS / name), "--out", str(out), "--json", *arguments),
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT,
+        cwd=source,
+        env=os.environ | {"PYTHONPATH": str(source)} | variables,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -104,14 +110,21 @@ def test_json_carries_what_is_promised(cut: dict[str, Any]) -> None:
         assert (folder / "trials" / f"{policy}-seed1" / "events.jsonl").exists()
 
 
-def test_same_seed_same_bytes_idle_or_loaded_and_another_seed_another_sample(
+def test_same_seed_same_bytes_wherever_it_runs_and_another_seed_another_sample(
     tmp_path: Path,
 ) -> None:
+    """On a loaded machine, in another folder that has no bytecode yet, with other variables."""
+    copy = tmp_path / "some" / "other folder" / "with" / "a" / "copy"
+    for package in SOURCE.packages:
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
     idle = run_scenario("replay.yaml", tmp_path, "--seed", "7")
     spin = "import time; end = time.time() + 300\nwhile time.time() < end: pass"
     load = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
     try:
-        loaded = run_scenario("replay.yaml", tmp_path, "--seed", "7")
+        loaded = run_scenario(
+            "replay.yaml", tmp_path, "--seed", "7", source=copy, LC_TIME="C", TERM="vt100", TZ="UTC"
+        )
     finally:
         for process in load:
             process.kill()

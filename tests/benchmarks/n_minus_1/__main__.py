@@ -23,7 +23,8 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
-from guest import GuestError, GuestSettings, provide_kernel, run
+from experiments.one_trial import SOURCE
+from guest import GUEST_PYTHON, GuestError, GuestSettings, Source, provide_kernel, run
 from tests.benchmarks.n_minus_1.parts import PARTS, TRIALS, Chunk, chunks, planned_trials
 from tests.benchmarks.n_minus_1.tables import (
     PAGE,
@@ -35,7 +36,7 @@ from tests.benchmarks.n_minus_1.tables import (
     with_tables,
 )
 
-_ROOT = Path(__file__).resolve().parents[3]
+_SOURCE = Source(SOURCE.folder, (*SOURCE.packages, "tests"))
 _MEMORY_MB = 2048
 
 
@@ -105,7 +106,7 @@ def _run(out: Path, seed: int, cores: SimpleQueue[int], chunk: Chunk) -> str | N
 def _run_on(core: int, out: Path, seed: int, chunk: Chunk) -> str | None:
     command = [GUEST_PYTHON, "-m", "tests.benchmarks.n_minus_1.in_guest", chunk.name]
     settings = GuestSettings(
-        seed=seed, memory_mb=_MEMORY_MB, source=TESTS_SOURCE, core=core, stall_limit_s=600
+        seed=seed, memory_mb=_MEMORY_MB, source=_SOURCE, core=core, stall_limit_s=600
     )
     try:
         done = run(
