@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from experiments.workloads.ranks import RankFields, model_problems, size_problem
 from topologies.problems import Problem
 
 
-class StorageFields(RankFields):
+class StorageFields(RankFields, ABC):
     """Bulk between the training hosts and one host of storage, over and over."""
 
     hosts: tuple[str, ...] = Field(min_length=1)
@@ -31,9 +32,9 @@ class StorageFields(RankFields):
         return (self.storage, *self.hosts)
 
     @property
+    @abstractmethod
     def volume_gb(self) -> float:
         """What is moved each time, before scaling."""
-        raise NotImplementedError
 
 
 def _problems(record: Record) -> Iterator[Problem]:
