@@ -21,7 +21,7 @@ from guest.process import FIRST_FD, KernelProcess
 from guest.relay import Relay
 from guest.settings import EPOCH_S, GuestResult, GuestSettings
 from guest.share import FIRST_PROCESS, Share
-from guest.switches import revalidation_library
+from guest.switches import switches_library
 from guest.watch import Sight, Watch
 
 _POLL_S = 0.05
@@ -73,7 +73,7 @@ class Guest:
             self._share.describe(command, self._settings, self._out_dir)
             self._share.take_stdin(stdin)
             if self._settings.openvswitch:
-                self._share.take_library(revalidation_library(cache_folder()))
+                self._share.take_library(switches_library(cache_folder()))
             self._log = (self._out_dir or self._share.folder) / "guest.log"
             self._log.unlink(missing_ok=True)
             self._relays = self._open_relays(stdout, stderr)

@@ -5,10 +5,15 @@ share=/run/fibercut/share
 . "$share/session.conf" # clock, openvswitch, console: written by guest/share.py
 
 start_openvswitch() {
-    local warm_up=
+    local warm_up= standing=
     # Open vSwitch counts the cores only once the monotonic clock has passed 10 s, and
     # forwards nothing before: in virtual time let them pass, else show it a later clock.
-    if [ "$clock" = virtual ]; then sleep 11; else warm_up='unshare --time --monotonic 11 --fork'; fi
+    if [ "$clock" = virtual ]; then
+        sleep 11
+        standing=CLOCK_STANDS_STILL=1
+    else
+        warm_up='unshare --time --monotonic 11 --fork'
+    fi
     mkdir -p /run/openvswitch /var/log/openvswitch
     mount -t tmpfs tmpfs /var/log/openvswitch
     ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
@@ -17,13 +22,13 @@ start_openvswitch() {
         --log-file=/var/log/openvswitch/ovsdb-server.log
     ovs-vsctl --no-wait init
     # A program of its own: where it lies, the builder may start the switches' daemon anew.
-    # For the library see revalidation.c. The machine's routes matter to tunnels of the
+    # For the library see switches.c. The machine's routes matter to tunnels of the
     # userspace datapath only, and cost time that grows with the square of the interfaces. There
     # is no syslog to try at each message, and a message for each port would be a third of the
     # system calls that adding it takes.
     cat >/run/fibercut/start-switches <<EOF
 #!/bin/sh
-LD_PRELOAD=$share/revalidation.so exec $warm_up ovs-vswitchd --pidfile --detach --no-chdir \\
+$standing LD_PRELOAD=$share/switches.so exec $warm_up ovs-vswitchd --pidfile --detach --no-chdir \\
     -vconsole:off -vsyslog:off -vbridge:file:warn --disable-system-route \\
     --log-file=/var/log/openvswitch/ovs-vswitchd.log
 EOF

@@ -78,7 +78,7 @@ class Share:
 
     def take_library(self, library: Path) -> None:
         """Keep the library that session.sh preloads into Open vSwitch."""
-        shutil.copy(library, self.folder / "revalidation.so")
+        shutil.copy(library, self.folder / "switches.so")
 
     def take_stdin(self, stdin: BinaryIO | None) -> None:
         """Keep all of `stdin` for the command: what it reads must not depend on when it came."""

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from guest.errors import SetupError
 
-SOURCE = Path(__file__).resolve().parent / "revalidation.c"
+SOURCE = Path(__file__).resolve().parent / "switches.c"
 
 
-def revalidation_library(cache: Path) -> Path:
-    """The library of revalidation.c, compiled once into the cache.
+def switches_library(cache: Path) -> Path:
+    """The library of switches.c, compiled once into the cache.
 
     Raises SetupError if it cannot be compiled.
     """
     source = SOURCE.read_bytes()
-    library = cache / "libraries" / f"revalidation-{hashlib.sha256(source).hexdigest()[:16]}.so"
+    library = cache / "libraries" / f"switches-{hashlib.sha256(source).hexdigest()[:16]}.so"
     if library.is_file():
         return library
     if shutil.which("gcc") is None:
