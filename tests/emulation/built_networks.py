@@ -141,10 +141,12 @@ class Datagrams:
     def fill_caches(self, payload_bytes: int) -> None:
         """Send some, a second apart: whatever the switches' daemon still does to its flows after
         a change of its rules is over then, and no later datagram has to ask it for its way.
+        Ends away from whole seconds, at which the daemon's timers fire and read the clock.
         """
         for _ in range(3):
             self.send(payload_bytes)
             self.received()
+        time.sleep(0.0371)
 
     def delay_ns(self, payload_bytes: int) -> int:
         """The one-way delay of one datagram.
