@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.captures import capture_figures
-from experiments.control import controller_events
+from experiments.events import CONTROLLER, read_events
 from experiments.run_folder import TrialFolder
 from experiments.scenario import scenario_phases
 from experiments.trial_job import Job, TrialResult
@@ -35,15 +35,16 @@ def no_figures() -> dict[str, Any]:
 
 def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:
     """A measured trial as its workloads read it. Raises OSError or ValueError."""
-    scenario, start_ns = job.scenario, result.start_ns
-    assert start_ns is not None  # only measured trials are evaluated
+    scenario, clock_start_ns = job.scenario, result.start_ns
+    assert clock_start_ns is not None  # only measured trials are evaluated
     return Measured(
         samples=folder.samples,
         plan=job.plan,
-        start_ns=start_ns,
-        stop_ns=start_ns + round(scenario.duration_s * NS_PER_S),
-        phases=scenario_phases(scenario, start_ns),
-        steps=result.faults,
+        start_ns=0,
+        stop_ns=round(scenario.duration_s * NS_PER_S),
+        phases=scenario_phases(scenario, 0),
+        steps=result.steps_since(clock_start_ns),
         repairs_s=tuple(fault.repair_at_s for fault in scenario.faults),
-        events=controller_events(folder.path),
+        events=[event for event in read_events(folder.events) if event["source"] == CONTROLLER],
+        clock_start_ns=clock_start_ns,
     )

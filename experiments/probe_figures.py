@@ -11,10 +11,11 @@ import numpy as np
 from controller.graph import Graph
 from experiments.failover import Outage, ProbeFlow, check_carried, delivery, outage
 from experiments.healing import CutSeen, lost_by_stage, move
+from experiments.measurements.reading import arrivals
 from experiments.workloads.kind import Measured, Point
 from experiments.workloads.probe import ProbeWorkload
 from traffic.clock import NS_PER_MS, NS_PER_S
-from traffic.probe_log import gaps_between, read_rows
+from traffic.probe_log import gaps_between
 
 NS_PER_US = 1_000
 ZOOM_BEFORE_MS = 20.0
@@ -27,8 +28,7 @@ _Step = Mapping[str, Any]
 
 def probe_flow(trial: Measured, workload: ProbeWorkload, number: int = 0) -> ProbeFlow:
     """What a probe's receiver wrote of one class, with the schedule that it was sent on."""
-    name = "received.i64x3" if number == 0 else f"received.i64x3.{number}"
-    rows = read_rows(trial.folder(workload) / name)
+    rows = arrivals(trial.samples, workload.name, workload.dscp[number])
     schedule = workload.schedule(trial.start_ns)
     stop_ns = workload.ends_ns(trial.start_ns, trial.stop_ns)
     count = schedule.packets_before(workload.rate_pps, stop_ns)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import PROBES, Log
 from experiments.rows import MISSING, Figures, Row, example, number, row
 from experiments.workloads.kind import (
     Chart,
@@ -72,6 +73,12 @@ def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
         stamp="schedule" if slot.exact_clock else "clock",
     )
     yield HostProcess("send", workload.from_host, sender)
+
+
+def _logs(workload: ProbeWorkload) -> Iterator[Log]:
+    for index, dscp in enumerate(workload.dscp):
+        ending = f".{index}" if index else ""
+        yield Log(f"received.i64x3{ending}", PROBES, {"class": dscp})
 
 
 def _figures(trial: Measured, workload: ProbeWorkload) -> Figures:
@@ -154,6 +161,7 @@ KIND = Kind(
     figures=_figures,
     rows=_rows,
     problems=_problems,
+    logs=_logs,
     note=_note,
     charts=(
         Chart(

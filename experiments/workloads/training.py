@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import STEPS
 from experiments.model_presets import models
 from experiments.rows import Figures, Row, example, number, phase_pair, row
 from experiments.workloads.kind import (
@@ -22,8 +23,9 @@ from experiments.workloads.kind import (
 from experiments.workloads.ranks import (
     RankFields,
     algorithm_problems,
-    log_files,
+    logs_of,
     model_problems,
+    rank_log,
     rank_options,
     size_problems,
     vector_bytes,
@@ -31,7 +33,7 @@ from experiments.workloads.ranks import (
 from topologies.plan import NetworkPlan
 from topologies.problems import Problem
 from traffic.describe import TrainingRank
-from traffic.logs import Step, read_steps
+from traffic.logs import Step
 
 Loop = Literal["data-parallel", "diloco", "streaming-diloco", "pipeline"]
 _OWN_FIELDS = {
@@ -103,7 +105,7 @@ def processes(workload: TrainingFields, slot: Slot) -> Iterator[HostProcess]:
     """A program for each rank."""
     for rank, host in enumerate(workload.hosts):
         process = TrainingRank(
-            out=slot.out(f"rank-{rank}.jsonl"),
+            out=slot.out(rank_log(rank)),
             rank=rank,
             bytes=training_bytes(workload, slot.plan),
             compute_ms=workload.compute_ms,
@@ -116,7 +118,9 @@ def processes(workload: TrainingFields, slot: Slot) -> Iterator[HostProcess]:
 
 def log(trial: Measured, workload: TrainingFields) -> list[Step]:
     """The steps of all ranks."""
-    return [step for file in log_files(trial, workload) for step in read_steps(file)]
+    from experiments.measurements.reading import records  # noqa: PLC0415 - no Arrow in the trial
+
+    return records(trial.samples, STEPS, workload.name)
 
 
 def figures(trial: Measured, workload: TrainingFields) -> Figures:
@@ -166,6 +170,7 @@ def _points(trial: Measured, workload: TrainingFields) -> Iterator[Point]:
             }
 
 
+LOGS = logs_of(STEPS)
 CHARTS: tuple[Chart[Any], ...] = (
     Chart(
         "Training",
@@ -220,5 +225,6 @@ KIND = Kind(
     figures=figures,
     rows=rows,
     charts=CHARTS,
+    logs=LOGS,
     problems=_problems,
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from experiments.events import read_events
 from experiments.one_trial import SOURCE
 
 pytestmark = pytest.mark.on_host
@@ -74,8 +75,7 @@ def test_fast_reroute_switches_at_once_and_restoration_when_the_answer_has_come(
     [control_us] = [
         switch["control_delay_us"] for switch in job["plan"]["switches"] if switch["site"] == "a"
     ]
-    lines = (trial / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    events = [json.loads(line) for line in lines]
+    events = read_events(trial / "events.parquet")
     [cut_ns] = [event["t_ns"] for event in events if event["event"] == "fault-cut"]
     sent_ns = min(
         event["t_ns"]
@@ -107,7 +107,7 @@ def test_json_carries_what_is_promised(cut: dict[str, Any]) -> None:
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.partition("<script")[0]  # nothing is fetched
     for policy in cut["policies"]:
-        assert (folder / "trials" / f"{policy}-seed1" / "events.jsonl").exists()
+        assert (folder / "trials" / f"{policy}-seed1" / "events.parquet").exists()
 
 
 def test_same_seed_same_bytes_wherever_it_runs_and_another_seed_another_sample(
@@ -208,8 +208,8 @@ def test_a_controller_may_die_be_slow_and_hang_without_a_packet_lost_but_the_cut
     in_flight_ms = probe["failover"]["cut_span_delay_ms"]
     assert probe["failover"]["plbm_ms"] <= 30 + in_flight_ms + 1
     assert probe["total"]["lost"] == probe["failover"]["lost"]
-    lines = (Path(result["folder"]) / "trials").glob("*/events.jsonl")
-    events = [json.loads(line) for file in lines for line in file.read_text().splitlines()]
+    files = (Path(result["folder"]) / "trials").glob("*/events.parquet")
+    events = [event for file in files for event in read_events(file)]
     told = [event["event"] for event in events if event["source"] == "trial"]
     assert told == [
         "fault-controller-down", "fault-cut", "fault-controller-up", "fault-control-slow",

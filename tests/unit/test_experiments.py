@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments.evaluate import evaluate, no_figures
 from experiments.impact import training_impact
+from experiments.measurements.collecting import collect
 from experiments.phases import NS_PER_S, Phase, phases
 from experiments.run_folder import TrialFolder, new_run_folder
 from experiments.scenario_load import load_scenario
@@ -156,5 +157,6 @@ def test_a_flow_that_never_arrived_is_no_measurement(tmp_path: Path) -> None:
         folder = tmp_path / "samples" / workload.name
         folder.mkdir(parents=True)
         (folder / "received.i64x3").write_bytes(b"")
+    collect(TrialFolder(tmp_path), job, result)
     with pytest.raises(ValueError, match="probe: no packet arrived before any fault"):
         evaluate(TrialFolder(tmp_path), job, result)
