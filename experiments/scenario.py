@@ -76,6 +76,8 @@ class Scenario(Strict):
     trials: int = Field(default=1, ge=1, le=10_000)
     """Of each policy, with the seeds seed, seed + 1, …"""
     workloads: tuple[Workload, ...] = Field(min_length=1)
+    span_sample_ms: int = Field(default=100, ge=0, le=3_600_000)
+    """How often all spans' utilisation and queues are sampled; 0: never."""
     captures: tuple[Capture, ...] = ()
     """Interfaces whose packets are kept as pcap files."""
     faults: tuple[Fault, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from experiments.events import merge_events
 from experiments.measurements.converting import convert
 from experiments.run_folder import TrialFolder
+from experiments.spans.table import convert_spans
 from experiments.trial_job import Job, TrialResult
 from experiments.workloads import kind_of
 
@@ -21,4 +22,6 @@ def collect(trial: TrialFolder, job: Job, result: TrialResult) -> None:
         for log in kind_of(workload).logs(workload)
     ]
     convert(sources, trial.samples, result.start_ns)
+    if job.scenario.span_sample_ms:
+        convert_spans(trial.samples, job.plan, result.start_ns)
     merge_events(trial, result)
