@@ -143,7 +143,7 @@ def test_an_outage_is_split_and_the_moves_after_it_cost_nothing(tmp_path: Path) 
     # The span has a faster BFD of its own: 2 ms x 3.
     assert 4 <= probe["failover"]["detection_ms"] <= 6.5
     assert stages["detection"] <= 6.5 * 5
-    assert stages["switchover"] <= 5
+    assert stages["local_repair"] <= 5
     for move in ("reoptimisation", "move_back"):
         assert probe[move]["lost"] == 0
         assert probe[move]["switched_ms"] > 0
