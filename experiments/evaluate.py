@@ -8,6 +8,7 @@ from typing import Any
 from experiments.availability import availability
 from experiments.captures import capture_figures
 from experiments.events import CONTROLLER, read_events
+from experiments.forbidden.watches import forbidden_figures, watches
 from experiments.probe_figures import probe_flow
 from experiments.run_folder import TrialFolder
 from experiments.scenario import scenario_phases
@@ -32,6 +33,8 @@ def evaluate(folder: TrialFolder, job: Job, result: TrialResult) -> dict[str, An
     figures["availability"] = _availability(trial, job)
     if job.scenario.span_sample_ms:
         figures["spans"] = span_figures(folder.samples, trial.phases)
+    if watched := watches(job.scenario.forbidden, job.scenario.workloads, job.plan):
+        figures["forbidden"] = forbidden_figures(folder.samples, watched, trial.phases)
     figures["captures"] = capture_figures(folder.samples, job.scenario.captures)
     return figures
 
@@ -49,6 +52,7 @@ def no_figures() -> dict[str, Any]:
     """The figures of a trial that measured nothing."""
     return {kind.group: {} for kind in KINDS.values()} | {
         "availability": {},
+        "forbidden": {},
         "spans": {},
         "captures": {},
     }

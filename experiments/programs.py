@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from experiments.captures import FOLDER, capture_process
+from experiments.forbidden.watches import counter, watches
 from experiments.phases import borders
 from experiments.processes import Program
 from experiments.run_folder import TrialFolder
@@ -56,6 +57,8 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
     captures = _captures(job, start_ns, stop_ns + drain_ns, out / "samples" / FOLDER)
     if job.scenario.span_sample_ms:
         captures.append(sampler(job.plan, start_ns, stop_ns, job.scenario.span_sample_ms, out))
+    if watched := watches(job.scenario.forbidden, job.scenario.workloads, job.plan):
+        captures.append(counter(watched, job.plan, borders_ns, out))
     return captures + found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from experiments import availability
+from experiments.forbidden import watches as forbidden
 from experiments.rows import FAILED, Figures, Row, example
 from experiments.spans import rows as span_rows
 from experiments.workloads import KINDS
@@ -37,6 +38,7 @@ def sections(policies: Mapping[str, Figures]) -> list[Section]:
 def _of_the_network(policies: Mapping[str, Figures]) -> Iterator[Section]:
     for title, note, rows in (
         ("availability", "between sites, by their probes", availability.rows),
+        ("forbidden", "on spans that these workloads must not use", forbidden.rows),
         ("spans", "of all spans, in each phase", span_rows.rows),
     ):
         figures = [told.get(title) or None for told in policies.values()]

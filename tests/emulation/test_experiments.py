@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from experiments.events import read_events
+from experiments.measurements.reading import arrivals
 from experiments.one_trial import SOURCE
 
 pytestmark = pytest.mark.on_host
@@ -91,6 +93,54 @@ def test_a_flow_far_away_loses_nothing(cut: dict[str, Any]) -> None:
     for policy in cut["policies"].values():
         assert policy["probes"]["bystander"]["total"]["lost"] == 0
         assert policy["probes"]["bystander"]["failover"]["crosses_cut"] is False
+
+
+@pytest.mark.parametrize("policy", ["fast-reroute", "restoration"])
+def test_packets_on_a_span_that_they_must_not_use_are_all_counted(
+    cut: dict[str, Any], policy: str
+) -> None:
+    found = cut["policies"][policy]["forbidden"]
+    counted = {
+        (phase, place["workload"], place["towards"]): place["packets"]
+        for phase, told in found.items()
+        for place in told["places"]
+    }
+    seen = [place["seen_packets"] for told in found.values() for place in told["places"]]
+    assert min(seen) > 0  # BFD alone sees to that
+    samples = ROOT / cut["folder"] / "trials" / f"{policy}-seed1" / "samples"
+    delays_ns = np.diff(arrivals(samples, "probe", 0)[:, 1:])
+    around = int((delays_ns > delays_ns.min() + 2_000_000).sum())
+    assert around > 1000
+    on_their_way = {key: count for key, count in counted.items() if key[1:] == ("probe", "e")}
+    # With labels and without: each packet that went around, and no other.
+    assert sum(on_their_way.values()) == around
+    assert on_their_way["before", "probe", "e"] == 0
+    assert sum(counted.values()) == around
+
+
+def test_each_span_and_each_pair_of_sites_is_told(cut: dict[str, Any]) -> None:
+    policy = cut["policies"]["fast-reroute"]
+    # The probe's frames of 106 bytes on 100 Mbit/s.
+    assert policy["spans"]["before"]["utilisation_max"] == pytest.approx(0.0848, rel=0.02)
+    assert policy["spans"]["before"]["utilisation_max_span"] == "ab"
+    ways = {(one["span"], one["to_site"]): one for one in policy["spans"]["during"]["directions"]}
+    assert len(ways) == 12
+    assert ways["ea", "e"]["utilisation_max"] == pytest.approx(0.0848, rel=0.1)
+    assert policy["availability"]["d/e"]["time_share"] == 1
+    assert 0.99 < policy["availability"]["a/b"]["packet_share"] < 1
+
+
+def test_the_stages_of_healing_follow_each_other(cut: dict[str, Any]) -> None:
+    probe = cut["policies"]["fast-reroute"]["probes"]["probe"]
+    stages = probe["stages"]
+    assert list(stages) == ["in_flight", "detection", "local_repair", "reversion"]
+    assert stages["detection"]["from_s"] == pytest.approx(0.6, abs=1e-4)
+    assert stages["in_flight"]["until_s"] == stages["detection"]["from_s"]
+    assert stages["detection"]["until_s"] == stages["local_repair"]["from_s"]
+    assert stages["reversion"]["from_s"] == pytest.approx(1.4, abs=1e-4)
+    lost = sum(stages[name]["lost"] for name in ("in_flight", "detection", "local_repair"))
+    assert lost == probe["failover"]["lost"]
+    assert stages["reversion"]["lost"] == 0
 
 
 def test_nothing_is_lost_at_the_mend_under_fast_reroute(cut: dict[str, Any]) -> None:

@@ -86,7 +86,8 @@ def test_a_queue_is_what_waits_and_not_what_is_on_its_way(tmp_path: Path, classe
     assert sum(row["carried_bytes"] for row in rows) == SENT * FRAME_BYTES
     assert sum(row["dropped_packets"] for row in rows) == 0
     full = [row["utilisation"] for row in rows if row["utilisation"] > 0.9]
-    assert len(full) == pytest.approx(SENT * packet_ms / EVERY_MS, abs=1.1)
+    # As many as lie wholly in the time in which the line was busy.
+    assert SENT * packet_ms / EVERY_MS - 2 < len(full) < SENT * packet_ms / EVERY_MS + 1
     assert max(full) <= 1 + packet_ms / EVERY_MS
     # Nothing comes out of the line before it has travelled.
     first = next(row["t_ms"] for row in rows if row["carried_bytes"])
