@@ -165,25 +165,30 @@ def outage(flow: ProbeFlow, from_ns: int, until_ns: int) -> Outage:
     after = good[(good[:, 0] > lost[-1]) & (good[:, 0] < last)]
     if not len(before) or not len(after):
         return Outage(int(lost.size), None, None, None, resolution_ms, None)
-    tblm_ms = float(after[0, 2] - before[-1, 2]) / NS_PER_MS
-    plbm_ms = lost.size * MS_PER_S / flow.rate_pps
-    tbm_ms = float(after[0, 1] - before[-1, 1]) / NS_PER_MS
+    return _outage(flow, lost, before[-1], after[0])
+
+
+def _outage(flow: ProbeFlow, lost: Sequences, before: Sequences, after: Sequences) -> Outage:
+    """From the packets lost, and the rows of the last good one before and the first one after."""
+    interval_ms = MS_PER_S / flow.rate_pps
+    tblm_ms = float(after[2] - before[2]) / NS_PER_MS
+    plbm_ms = lost.size * interval_ms
+    tbm_ms = float(after[1] - before[1]) / NS_PER_MS
     surely_ms = _due_ms(flow, int(lost[-1])) - _due_ms(flow, int(lost[0]))
     too_long_ms = tbm_ms - surely_ms
     through = int(lost[-1] - lost[0]) + 1 - lost.size
+    warnings = _disagreements(plbm_ms, tbm_ms, tblm_ms, interval_ms, too_long_ms, through)
     return Outage(
         lost=int(lost.size),
         tblm_ms=tblm_ms,
         plbm_ms=plbm_ms,
         tbm_ms=tbm_ms,
-        resolution_ms=resolution_ms,
-        resumed_sent_ns=int(after[0, 1]),
-        plbm_resolution_ms=resolution_ms,
+        resolution_ms=interval_ms,
+        resumed_sent_ns=int(after[1]),
+        plbm_resolution_ms=interval_ms,
         tblm_resolution_ms=too_long_ms,
         tbm_resolution_ms=too_long_ms,
-        warnings=tuple(
-            _disagreements(plbm_ms, tbm_ms, tblm_ms, resolution_ms, too_long_ms, through)
-        ),
+        warnings=tuple(warnings),
     )
 
 
