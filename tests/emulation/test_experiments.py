@@ -95,27 +95,31 @@ def test_a_flow_far_away_loses_nothing(cut: dict[str, Any]) -> None:
         assert policy["probes"]["bystander"]["failover"]["crosses_cut"] is False
 
 
-@pytest.mark.parametrize("policy", ["fast-reroute", "restoration"])
-def test_packets_on_a_span_that_they_must_not_use_are_all_counted(
-    cut: dict[str, Any], policy: str
-) -> None:
+def counted(cut: dict[str, Any], policy: str) -> dict[tuple[str, str, str], int]:
+    """Packets where they must not be, by phase, workload and the site towards which they went."""
     found = cut["policies"][policy]["forbidden"]
-    counted = {
+    seen = [place["seen_packets"] for told in found.values() for place in told["places"]]
+    assert min(seen) > 0  # BFD alone sees to that
+    return {
         (phase, place["workload"], place["towards"]): place["packets"]
         for phase, told in found.items()
         for place in told["places"]
     }
-    seen = [place["seen_packets"] for told in found.values() for place in told["places"]]
-    assert min(seen) > 0  # BFD alone sees to that
-    samples = ROOT / cut["folder"] / "trials" / f"{policy}-seed1" / "samples"
+
+
+def test_packets_on_a_span_that_they_must_not_use_are_all_counted(cut: dict[str, Any]) -> None:
+    found = counted(cut, "fast-reroute")
+    samples = ROOT / cut["folder"] / "trials" / "fast-reroute-seed1" / "samples"
     delays_ns = np.diff(arrivals(samples, "probe", 0)[:, 1:])
     around = int((delays_ns > delays_ns.min() + 2_000_000).sum())
-    assert around > 1000
-    on_their_way = {key: count for key, count in counted.items() if key[1:] == ("probe", "e")}
-    # With labels and without: each packet that went around, and no other.
-    assert sum(on_their_way.values()) == around
-    assert on_their_way["before", "probe", "e"] == 0
-    assert sum(counted.values()) == around
+    on_their_way = [found[phase, "probe", "e"] for phase in ("before", "during", "after")]
+    assert on_their_way[0] == 0
+    # Each packet that went around, labels and all, but those of the last 2.5 ms, which were not
+    # there yet at the end; and no other.
+    assert around - 26 <= sum(on_their_way) <= around
+    assert sum(found.values()) == sum(on_their_way) > 1000
+    # The controller's way around is another one.
+    assert set(counted(cut, "restoration").values()) == {0}
 
 
 def test_each_span_and_each_pair_of_sites_is_told(cut: dict[str, Any]) -> None:
@@ -127,20 +131,19 @@ def test_each_span_and_each_pair_of_sites_is_told(cut: dict[str, Any]) -> None:
     assert len(ways) == 12
     assert ways["ea", "e"]["utilisation_max"] == pytest.approx(0.0848, rel=0.1)
     assert policy["availability"]["d/e"]["time_share"] == 1
-    assert 0.99 < policy["availability"]["a/b"]["packet_share"] < 1
+    probe = policy["probes"]["probe"]["total"]
+    assert policy["availability"]["a/b"]["packet_share"] == probe["received"] / probe["sent"] < 1
 
 
 def test_the_stages_of_healing_follow_each_other(cut: dict[str, Any]) -> None:
     probe = cut["policies"]["fast-reroute"]["probes"]["probe"]
     stages = probe["stages"]
-    assert list(stages) == ["in_flight", "detection", "local_repair", "reversion"]
+    assert list(stages) == ["in_flight", "detection", "local_repair"]
     assert stages["detection"]["from_s"] == pytest.approx(0.6, abs=1e-4)
     assert stages["in_flight"]["until_s"] == stages["detection"]["from_s"]
     assert stages["detection"]["until_s"] == stages["local_repair"]["from_s"]
-    assert stages["reversion"]["from_s"] == pytest.approx(1.4, abs=1e-4)
     lost = sum(stages[name]["lost"] for name in ("in_flight", "detection", "local_repair"))
     assert lost == probe["failover"]["lost"]
-    assert stages["reversion"]["lost"] == 0
 
 
 def test_nothing_is_lost_at_the_mend_under_fast_reroute(cut: dict[str, Any]) -> None:
@@ -199,6 +202,19 @@ def test_an_outage_is_split_and_the_moves_after_it_cost_nothing(tmp_path: Path) 
         assert probe[move]["switched_ms"] > 0
     assert probe["reoptimisation"]["begun_ms"] > 50
     assert probe["reversion"]["lost"] == 0
+    healing = probe["stages"]
+    assert list(healing) == [
+        "in_flight",
+        "detection",
+        "local_repair",
+        "reoptimisation",
+        "reversion",
+    ]
+    times = [time for one in healing.values() for time in (one["from_s"], one["until_s"])]
+    assert times == sorted(times)
+    assert sum(one["lost"] for one in healing.values()) == probe["total"]["lost"]
+    # Back on the shorter way, new packets overtake those on the longer one.
+    assert healing["reversion"]["reordered"] == probe["move_back"]["reordered"] > 0
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
