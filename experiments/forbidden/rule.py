@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
-
 from experiments.workloads import KINDS
 from experiments.workloads.kind import Record, WorkloadFields, WorkloadName
 from topologies.plan import NetworkPlan
 from topologies.problems import Problem, unknown
-from topologies.spec import Strict
+from topologies.spec import Strict, Topology
 
 
 class Forbidden(Strict):
-    """Spans that the packets of a workload must not use, such as to stay in a jurisdiction."""
+    """Spans that the packets of a workload must not use."""
 
     workload: WorkloadName
-    spans: tuple[str, ...] = Field(min_length=1)
+    spans: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+    """All spans with an end in one of these too; `US` holds `US-WA`."""
+
+    def resolved(self, topology: Topology) -> Forbidden:
+        """The same with the jurisdictions' spans among the spans."""
+        own = [span for name in self.jurisdictions for span in spans_in(name, topology)]
+        return self.model_copy(update={"spans": tuple(dict.fromkeys((*self.spans, *own)))})
+
+
+def spans_in(jurisdiction: str, topology: Topology) -> list[str]:
+    """The fibre spans with an end in a jurisdiction."""
+    inside = {
+        site.id for site in topology.sites if f"{site.jurisdiction}-".startswith(f"{jurisdiction}-")
+    }
+    return [span.id for span in topology.spans if inside & {span.a, span.b}]
 
 
 def hosts_of(workload: WorkloadFields, plan: NetworkPlan) -> list[str]:
@@ -47,6 +60,9 @@ def forbidden_problems(record: Record, workloads: Sequence[Mapping[str, Any]]) -
         yield record.problem(unknown("workload", name, names), "workload")
     elif isinstance(name, str):
         yield from _not_told_apart(record, name, workloads)
+    if not spans and not record.fields.get("jurisdictions"):
+        yield record.problem("forbids nothing; give spans, or jurisdictions")
+    yield from _unknown_jurisdictions(record)
     known = [span.id for span in record.topology.spans] if record.topology else None
     listed = spans if isinstance(spans, list) else []
     for index, span in enumerate(listed):
@@ -54,6 +70,17 @@ def forbidden_problems(record: Record, workloads: Sequence[Mapping[str, Any]]) -
             yield record.problem(unknown("span", span, known), "spans", index)
         elif span in listed[:index]:
             yield record.problem(f"span {span!r} stands here twice", "spans", index)
+
+
+def _unknown_jurisdictions(record: Record) -> Iterator[Problem]:
+    given, topology = record.fields.get("jurisdictions"), record.topology
+    if topology is None or not isinstance(given, list):
+        return
+    known = sorted({site.jurisdiction for site in topology.sites if site.jurisdiction})
+    for index, name in enumerate(given):
+        if isinstance(name, str) and not spans_in(name, topology):
+            message = unknown("jurisdiction with a span", name, known)
+            yield record.problem(message, "jurisdictions", index)
 
 
 def _not_told_apart(

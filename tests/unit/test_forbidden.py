@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.forbidden.filter import MOST_LABELS, arriving, arriving_between
-from experiments.forbidden.rule import Forbidden
+from experiments.forbidden.rule import Forbidden, spans_in
 from experiments.forbidden.watches import COUNTS, Watch, forbidden_figures, rows, watches
 from experiments.phases import phases
 from experiments.scenario_load import load_scenario
@@ -86,6 +86,23 @@ def test_both_ends_of_a_span_are_watched() -> None:
         ("ab", "a"), ("ab", "b"), ("cd", "c"), ("cd", "d")
     ]  # fmt: skip
     assert {one.addresses for one in found} == {(plan.host("a-host1").ip, plan.host("b-host1").ip)}
+
+
+def test_a_jurisdiction_is_all_spans_that_touch_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "{name: x, topology: ai-backbone, duration_s: 2, forbidden: [{workload: p, jurisdictions: "
+        "[US-WA, SE], spans: [newyork-london]}], workloads: [{name: p, kind: probe, "
+        "from: london-user1, to: edge-hoechst-inference1}]}"
+    )
+    [rule] = load_scenario(str(path)).scenario.forbidden
+    assert rule.spans[0] == "newyork-london"
+    touched = {site for span in rule.spans[1:] for site in span.split("-")}
+    assert {"quincy", "seattle", "lulea", "stockholm"} <= touched
+    assert all(
+        {"quincy", "seattle", "lulea", "stockholm"} & set(s.split("-")) for s in rule.spans[1:]
+    )
+    assert len(spans_in("US", load_scenario(str(path)).topology)) > len(rule.spans)
 
 
 def figures(tmp_path: Path, *counts: list[list[int]]) -> dict[str, Any]:
