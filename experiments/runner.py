@@ -53,11 +53,15 @@ def run(
         return _run(loaded, folder, kernel, progress)
     except OSError as error:
         whole = folder.give_up()
-        kept = f"{whole} whole trials are kept in {folder.path}" if whole else "No trial was kept"
+        kept = f"{_counted(whole)} kept in {folder.path}" if whole else "No trial was kept"
         raise no_more(folder.path, error, f"{kept}; make room, or choose --out FOLDER") from None
     except BaseException:
         folder.give_up()
         raise
+
+
+def _counted(whole: int) -> str:
+    return "1 whole trial is" if whole == 1 else f"{whole} whole trials are"
 
 
 def _run(
