@@ -87,4 +87,6 @@ def check_scenario(
     problems += semantic_problems(data, topology, document.locate, path.parent)
     if problems or scenario is None or topology is None:
         raise InputError(problems)
+    forbidden = tuple(rule.resolved(topology) for rule in scenario.forbidden)
+    scenario = scenario.model_copy(update={"forbidden": forbidden})
     return LoadedScenario(path, scenario, topology)
