@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -94,11 +95,12 @@ def _follow(
     """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
     virtual_s = 0.0
     asked = False
+    teller = _Teller(progress, job, trial)
     try:
         with _machine(job, trial, kernel) as machine:
             while not machine.ended(_POLL_S):
                 virtual_s = machine.virtual_s()
-                _tell(progress, job, trial, virtual_s)
+                teller.tell(virtual_s)
                 if stop.is_set() and not asked:
                     machine.interrupt()
                     asked = True
@@ -109,16 +111,37 @@ def _follow(
     return None, virtual_s
 
 
-def _tell(progress: TrialProgress, job: Job, trial: TrialFolder, virtual_s: float) -> None:
-    try:
-        since_s, _, stage = (trial.path / "stage").read_text(encoding="utf-8").partition(" ")
-        began_s = float(since_s)
-    except (OSError, ValueError):
-        since_s, stage, began_s = "", "starting", virtual_s
-    stage = stage.strip()
-    done = (virtual_s - began_s) / job.scenario.duration_s if stage == "running" else 0.0
-    note = f"{max(0.0, virtual_s - began_s):.1f} of {job.scenario.duration_s:g} s"
-    progress.tell(job.name, stage, min(1.0, max(0.0, done)), note if done > 0 else "")
+class _Teller:
+    """Tells a trial's stage, and how far and how fast its clock runs while it is measured."""
+
+    def __init__(self, progress: TrialProgress, job: Job, trial: TrialFolder) -> None:
+        self._progress = progress
+        self._job = job
+        self._stage_file = trial.path / "stage"
+        self._stage = "starting"
+        self._began: tuple[float, float] | None = None
+
+    def tell(self, virtual_s: float) -> None:
+        """As of now. A trial that is between two stages is still in the one before."""
+        with contextlib.suppress(OSError, ValueError):
+            since_s, _, stage = self._stage_file.read_text(encoding="utf-8").partition(" ")
+            began_s, self._stage = float(since_s), stage.strip()
+            if self._stage == "running":
+                self._tell_running(virtual_s - began_s)
+                return
+        self._progress.tell(self._job.name, self._stage, 0.0, "")
+
+    def _tell_running(self, since_s: float) -> None:
+        length_s = self._job.scenario.duration_s
+        done_s = min(length_s, max(0.0, since_s))
+        note = f"{done_s:.1f} of {length_s:g} s"
+        now_s = time.monotonic()
+        if self._began is None:
+            self._began = (now_s, done_s)
+        wall_s, virtual_s = now_s - self._began[0], done_s - self._began[1]
+        if virtual_s > 0 and self._job.scenario.clock is Clock.VIRTUAL:
+            note += f", {virtual_s / wall_s:.2g} × real time"
+        self._progress.tell(self._job.name, "running", done_s / length_s, note)
 
 
 def _outcome(
