@@ -42,6 +42,7 @@ COMMANDS = {
         "experiments.cli.completion:completion",
         "A script that completes commands and names in bash, zsh or fish.",
     ),
+    "docs": ("experiments.cli.docs:docs", "Build the documentation, its links checked."),
     "test": ("experiments.cli.testing:test", "Check the code and run all tests."),
 }
 
