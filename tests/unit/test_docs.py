@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from experiments.cli.main import COMMANDS
 from tests.docs.blocks import Block, blocks
 from tests.docs.kinds import Cost, verdict
 from tests.docs.pages import ROOT, check_page, pages
@@ -119,3 +123,29 @@ workloads:
     folder.mkdir()
     outcomes = [one.outcome for one in check_page(_page(tmp_path, text), folder, slow=False)]
     assert outcomes == ["ran", "ran"]
+
+
+def test_the_pages_are_built_without_a_dead_link(tmp_path: Path) -> None:
+    """The same as ./fibercut docs."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "experiments.cli",
+            "docs",
+            "--out",
+            str(tmp_path / "html"),
+            "--json",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    told = json.loads(done.stdout)
+    assert told["mistakes"] == []
+    reference = (tmp_path / "html" / "reference" / "command-line.html").read_text(encoding="utf-8")
+    assert all(f"fibercut {name}" in reference for name in COMMANDS)
+    schema = (tmp_path / "html" / "reference" / "scenario-schema.html").read_text(encoding="utf-8")
+    assert "duration_s" in schema
