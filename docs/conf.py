@@ -34,6 +34,8 @@ myst_fence_as_directive = ["mermaid"]
 nitpicky = True
 
 default_role = "code"
+# Options begin with two hyphens.
+smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

@@ -1,4 +1,4 @@
-"""Shows docstrings that tell fields as `name: meaning` lines as lists, in Sphinx' autodoc."""
+"""Texts that are not written for Sphinx, shown by it: docstrings with `name: meaning`, help."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ def _listed(lines: Sequence[str]) -> Iterator[str]:
                 yield ""
             yield f"- **{found['names']}**: {line[found.end() :]}"
             inside = True
-        elif inside and line.startswith(" "):
+        elif inside and line:
             yield f"  {line.strip()}"
         else:
-            if inside and line:
-                yield ""
             inside = False
             yield line
 
@@ -34,7 +32,13 @@ def _process(
     lines[:] = list(_listed(lines))
 
 
+def _escape(_app: Sphinx, _ctx: object, lines: list[str]) -> None:
+    """A star in an option's help is a star, such as that of a pattern."""
+    lines[:] = [line.replace("*", r"\*") for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx' entry into an extension."""
     app.connect("autodoc-process-docstring", _process)
+    app.connect("sphinx-click-process-options", _escape)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from experiments.schemas import schema_text
+from topologies.problems import PATTERNS_IN_WORDS
 
 _Schema = Mapping[str, Any]
 # JSON Schema's words for a limit, and how a reader writes it.
@@ -21,7 +22,6 @@ _LIMITS = {
     "exclusiveMaximum": "< {}",
     "minItems": "at least {} of them",
     "maxItems": "at most {} of them",
-    "pattern": "`{}`",
 }
 
 
@@ -38,6 +38,7 @@ class SchemaDirective(SphinxDirective):
 
 
 def _page(schema: _Schema) -> Iterator[str]:
+    yield from ("## The file", "")
     yield from _table(schema)
     for name, part in sorted(schema.get("$defs", {}).items()):
         yield from ("", f"## {name}", "", _one_line(part.get("description", "")), "")
@@ -48,7 +49,7 @@ def _page(schema: _Schema) -> Iterator[str]:
 
 
 def _table(part: _Schema) -> Iterator[str]:
-    yield "| field | type | default | allowed |"
+    yield "| field | type | default | allowed, meaning |"
     yield "|---|---|---|---|"
     required = part.get("required", ())
     for name, field in part["properties"].items():
@@ -86,15 +87,25 @@ def _link(reference: str) -> str:
 
 def _limits(field: _Schema) -> Iterator[str]:
     for one in (field, *field.get("anyOf", ())):
-        yield from (words.format(one[key]) for key, words in _LIMITS.items() if key in one)
+        yield from (words.format(_number(one[key])) for key, words in _LIMITS.items() if key in one)
+        if "pattern" in one:
+            yield PATTERNS_IN_WORDS.get(one["pattern"], f"`{one['pattern']}`")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
 
 
 def _value(value: Any) -> str:
     if value is None or value in ([], ""):
         return ""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(f"`{one}`" for one in value)
     if isinstance(value, dict | list):
         return "see there"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    return f"`{value:.15g}`" if isinstance(value, int | float) else f"`{value}`"
 
 
 def _one_line(text: str) -> str:
