@@ -23,14 +23,20 @@ _COMMENT = re.compile(r"<!-- (?P<word>file|check): (?P<rest>.*?) -->")
 _SHELL = ("sh", "bash", "console", "shell")
 _PROGRAMS = re.compile(
     r"^(\$ )?(sudo |[A-Z_]+=\S+ )*(\./fibercut|fibercut|\.venv/bin/\w+|python3?|vagrant|mn|dask|pip"
-    r"|git|bash)\s"
+    r"|git|bash|ln|ls|echo|cd|export|eval)\s|^[a-z_]+=\S"
 )
-_COMPOUND = re.compile(r"(^|\s)(for|while|if|do|done|case)(\s|$)|<<|[^&]&$", re.MULTILINE)
+_COMMENT_OF_SHELL = re.compile(r"(^|[ \t]+)#[ \t].*$", re.MULTILINE)
+# What spans several lines, or changes the shell for those that follow.
+_WHOLE = re.compile(
+    r"(^|\s)(for|while|if|do|done|case)(\s|$)|<<|[^&]&$|^(cd|export) |^[a-zA-Z_]+=\S+$",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block. line: of the page. language: `sh`, `python`, `yaml`, … or empty.
+    says_shell: whether the page itself calls it a shell's, so that every line is a command.
 
     check: the words of a comment before it (`slow`, `run`, `skip REASON`). file: the name that
     its content is written to.
@@ -42,6 +48,7 @@ class Block:
     text: str
     check: str = ""
     file: str = ""
+    says_shell: bool = False
 
     @property
     def place(self) -> str:
@@ -50,10 +57,12 @@ class Block:
 
     def commands(self) -> list[str]:
         """Its shell commands, each with its continued lines and without its comment."""
-        if _COMPOUND.search(self.text):
-            return [self.text.strip()]
-        joined = re.sub(r"\\\n\s*", "", self.text)
-        return [found for line in joined.splitlines() if (found := _command(line))]
+        text = _COMMENT_OF_SHELL.sub("", self.text)
+        if _WHOLE.search(text):
+            return [text.strip()]
+        joined = re.sub(r"\\\n\s*", "", text)
+        lines = (_command(line, self.says_shell) for line in joined.splitlines())
+        return [found for found in lines if found]
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -76,15 +85,17 @@ def _block(page: Path, token: Token, said: dict[str, str]) -> Block:
         language = "sh"
     line = (token.map or [0])[0] + 1
     check, file = said.get("check", ""), said.get("file", "")
-    return Block(page, line, "sh" if language in _SHELL else language, token.content, check, file)
+    says_shell = token.info.split(" ")[0] in _SHELL
+    kind = "sh" if language in _SHELL else language
+    return Block(page, line, kind, token.content, check, file, says_shell)
 
 
-def _command(line: str) -> str:
+def _command(line: str, any_program: bool) -> str:
     """A line without prompt and comment; empty if it is no command."""
     bare = line.strip().removeprefix("$ ")
-    if not _PROGRAMS.match(f"{bare} ") and not bare.startswith(("ln ", "cd ", "cat ", "eval ")):
+    if bare.startswith("#") or not (any_program or _PROGRAMS.match(f"{bare} ")):
         return ""
-    return re.sub(r"\s+#\s.*$", "", bare)
+    return bare
 
 
 def words(command: str) -> list[str] | None:

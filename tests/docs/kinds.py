@@ -34,7 +34,7 @@ _FAST = {
     "--help",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\.\.\.|…|\b[A-Z]{2,}[A-Z-]*\b(?!=)|/path/to/|<[a-z-]+>|\bhead:\d")
-_UPPER_WORDS = re.compile(r"\$\w+|[A-Z_]+=|/[\w./-]*|--[\w-]+|'[^']*'|PATH|UTC")
+_UPPER_WORDS = re.compile(r"\$\w+|[A-Z_]+=|/[a-z][a-z\d./_-]*|--[\w-]+|'[^']*'|PATH|UTC")
 _NEVER = (
     (re.compile(r"\bsudo\b"), "needs root on the machine itself"),
     (re.compile(r"\bvagrant\b"), "needs Vagrant and its boxes"),
@@ -42,10 +42,11 @@ _NEVER = (
     (re.compile(r"\bfibercut (shell|live)\b"), "needs a person at a terminal"),
     (re.compile(r"\bfibercut controller (?!events --run)"), "needs a controller that runs"),
     (re.compile(r"\bfibercut (test|docs)\b"), "runs these checks themselves"),
-    (re.compile(r"\b(pip|git|apt|ln|eval) "), "changes the machine, or asks the network"),
+    (re.compile(r"\b(pip|git|apt|ln|eval) |>>~/"), "changes the machine, or asks the network"),
     (re.compile(r"\bdask (scheduler|worker)\b|--scheduler"), "needs a cluster"),
     (re.compile(r"-m tests\.benchmarks"), "a benchmark, which takes minutes to hours"),
-    (re.compile(r"\brank\d|--rank\b"), "needs several machines at once"),
+    (re.compile(r"\b(192\.0\.2|10\.0\.0)\.\d|/path/to/"), "needs other machines"),
+    (re.compile(r"\b(serve|reflect|receive)\b"), "a server, which runs until it is ended"),
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What stands for the files that a reader has: a graph, a study, a Mininet script.
 READERS_FILES = Path(__file__).resolve().parent / "files"
 OURS = ("topologies", "controller", "traffic", "experiments", "guest", "tests")
-_LIMIT_S = 1800
+_LIMIT_S = 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def _write(path: Path, text: str) -> None:
 
 def _checked(block: Block, place: str, slow: bool) -> Iterator[Checked]:
     match block.language:
+        case "sh" if block.file:
+            yield Checked(place, f"the file {block.file}", "read")
         case "sh":
             yield from _commands(block, place, slow)
         case "python":
