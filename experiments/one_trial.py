@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Protocol
 from experiments.disk import is_full
 from experiments.evaluate import evaluate
 from experiments.measurements.collecting import collect
-from experiments.progress import TrialProgress
+from experiments.progress import StageTeller, TrialProgress
 from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock
 from experiments.summary import TrialOutcome
@@ -95,12 +94,15 @@ def _follow(
     """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
     virtual_s = 0.0
     asked = False
-    teller = _Teller(progress, job, trial)
+    exact = job.scenario.clock is Clock.VIRTUAL
+    teller = StageTeller(
+        progress, job.name, trial.path / "stage", job.scenario.duration_s, tells_speed=exact
+    )
     try:
         with _machine(job, trial, kernel) as machine:
             while not machine.ended(_POLL_S):
                 virtual_s = machine.virtual_s()
-                teller.tell(virtual_s)
+                teller.tell(virtual_s, time.monotonic())
                 if stop.is_set() and not asked:
                     machine.interrupt()
                     asked = True
@@ -109,39 +111,6 @@ def _follow(
         return str(error), virtual_s
     progress.tell(job.name, "evaluating", 1, "")
     return None, virtual_s
-
-
-class _Teller:
-    """Tells a trial's stage, and how far and how fast its clock runs while it is measured."""
-
-    def __init__(self, progress: TrialProgress, job: Job, trial: TrialFolder) -> None:
-        self._progress = progress
-        self._job = job
-        self._stage_file = trial.path / "stage"
-        self._stage = "starting"
-        self._began: tuple[float, float] | None = None
-
-    def tell(self, virtual_s: float) -> None:
-        """As of now. A trial that is between two stages is still in the one before."""
-        with contextlib.suppress(OSError, ValueError):
-            since_s, _, stage = self._stage_file.read_text(encoding="utf-8").partition(" ")
-            began_s, self._stage = float(since_s), stage.strip()
-            if self._stage == "running":
-                self._tell_running(virtual_s - began_s)
-                return
-        self._progress.tell(self._job.name, self._stage, 0.0, "")
-
-    def _tell_running(self, since_s: float) -> None:
-        length_s = self._job.scenario.duration_s
-        done_s = min(length_s, max(0.0, since_s))
-        note = f"{done_s:.1f} of {length_s:g} s"
-        now_s = time.monotonic()
-        if self._began is None:
-            self._began = (now_s, done_s)
-        wall_s, virtual_s = now_s - self._began[0], done_s - self._began[1]
-        if virtual_s > 0 and self._job.scenario.clock is Clock.VIRTUAL:
-            note += f", {virtual_s / wall_s:.2g} × real time"
-        self._progress.tell(self._job.name, "running", done_s / length_s, note)
 
 
 def _outcome(

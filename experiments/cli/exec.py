@@ -21,7 +21,13 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
 
 
 @click.command(name="exec", context_settings=_HELP_SETTINGS)
-@click.option("--seed", type=Integer(0, 2**63 - 1), default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=Integer(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Of all random numbers of the guest, in virtual time.",
+)
 @click.option(
     "--clock",
     type=OneOf(["virtual", "real"]),
@@ -34,7 +40,13 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
     type=Number(0, min_open=True),
     help="End COMMAND when it has run so long by the guest's clock (exit status 1).",
 )
-@click.option("--memory-mb", type=Integer(192), default=1024, show_default=True)
+@click.option(
+    "--memory-mb",
+    type=Integer(192),
+    default=1024,
+    show_default=True,
+    help="Of the guest; taken only as far as it is used.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -39,7 +39,13 @@ from topologies.problems import InputError, Problem
     show_default=True,
     help="Capacities are divided by this.",
 )
-@click.option("--memory-mb", type=Integer(192), default=1024, show_default=True)
+@click.option(
+    "--memory-mb",
+    type=Integer(192),
+    default=1024,
+    show_default=True,
+    help="Of the guest; taken only as far as it is used.",
+)
 @kernel_source_option
 @quiet_option()
 def shell(
