@@ -146,6 +146,6 @@ def test_the_pages_are_built_without_a_dead_link(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["mistakes"] == []
     reference = (tmp_path / "html" / "reference" / "command-line.html").read_text(encoding="utf-8")
-    assert all(f"fibercut {name}" in reference for name in COMMANDS)
+    assert all(f'id="fibercut-{name}"' in reference for name in COMMANDS)
     schema = (tmp_path / "html" / "reference" / "scenario-schema.html").read_text(encoding="utf-8")
     assert "duration_s" in schema
