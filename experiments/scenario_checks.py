@@ -17,7 +17,7 @@ from experiments.faults import KINDS as FAULTS
 from experiments.faults.kind import FaultRecord
 from experiments.forbidden.rule import forbidden_problems
 from experiments.workloads import KINDS
-from experiments.workloads.kind import Record
+from experiments.workloads.kind import Record, ShapedFields
 from topologies.problems import Locate, Problem, unknown
 from topologies.spec import Topology, host_names
 
@@ -151,7 +151,9 @@ def _schedule(record: Record) -> Iterator[Problem]:
             f"{stop_s} s is not after its start (start_s: {start_s or 0})", "stop_s"
         )
     on_s, off_s = fields.get("on_s"), fields.get("off_s")
-    if (on_s is None) != (off_s is None):
+    kind = KINDS.get(str(fields.get("kind")))
+    shaped = kind is not None and issubclass(kind.fields, ShapedFields)
+    if shaped and (on_s is None) != (off_s is None):
         given, lacking = ("on_s", "off_s") if off_s is None else ("off_s", "on_s")
         yield record.problem(f"{given} needs {lacking} beside it; add it, or leave out both", given)
 

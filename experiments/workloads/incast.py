@@ -18,6 +18,7 @@ from experiments.workloads.kind import (
     Record,
     Slot,
     WorkloadFields,
+    without_schedule,
 )
 from experiments.workloads.ranks import size_problems
 from topologies.problems import Problem
@@ -28,6 +29,11 @@ _RECEIVED = "received.jsonl"
 
 class IncastWorkload(WorkloadFields):
     """Synchronised bursts over TCP."""
+
+    refused = without_schedule(
+        "its bursts are on and off by themselves; give a period_s and a size_gb, or start_s "
+        "and stop_s"
+    )
 
     kind: Literal["incast"]
     hosts: tuple[str, ...] = Field(min_length=1)

@@ -254,10 +254,7 @@ def test_crafted_packets_are_captured_as_they_were_made_and_replayed_with_their_
             check_crc(Ether(frame))
     gaps = [[b - a for (a, _), (b, _) in pairwise(frames)] for frames in (made, replayed)]
     assert max(gaps[0]) > 0.4 * SECOND_NS
-    off_ns = sorted(abs(a - b) for a, b in zip(*gaps, strict=True))
-    # When another program of the guest reads the clock just then, a packet on a link is late.
-    assert off_ns[-4] <= 1_000
-    assert off_ns[-1] <= 20_000
+    assert max(abs(a - b) for a, b in zip(*gaps, strict=True)) <= 1_000
     assert read(tmp_path / "again")["worst_late_ns"] <= 1_000
     assert Counter(Ether(frame)[UDP].sport for _, frame in replayed) == Counter(
         packet[UDP].sport for packet in packets
