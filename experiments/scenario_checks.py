@@ -189,6 +189,18 @@ def _buffers(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
     if data.get("buffer_bytes") is not None and "buffer_ms" in data:
         message = "the buffer is given in bytes and in ms: leave out buffer_bytes or buffer_ms"
         yield Problem(locate(("buffer_bytes",)), message)
+    mark_ms = _number(data, "ecn_mark_ms")
+    if mark_ms is None:
+        return
+    if data.get("classes") is not True:
+        message = "queues mark only with classes: true; add it, or leave out ecn_mark_ms"
+        yield Problem(locate(("ecn_mark_ms",)), message)
+    buffer_ms = 20.0 if "buffer_ms" not in data else _number(data, "buffer_ms")
+    if data.get("buffer_bytes") is None and buffer_ms is not None and mark_ms >= buffer_ms:
+        message = (
+            f"{mark_ms:g} ms is not less than the buffer ({buffer_ms:g} ms): nothing is marked"
+        )
+        yield Problem(locate(("ecn_mark_ms",)), message)
 
 
 def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:

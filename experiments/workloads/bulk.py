@@ -188,6 +188,7 @@ def _figures(trial: Measured, workload: BulkWorkload) -> Figures:
 
     return {
         "congestion": workload.congestion if workload.protocol == "tcp" else None,
+        "marked_from_ms": trial.plan.spans[0].ecn_mark_ms if trial.plan.spans else None,
         "goodput_mbps": goodput_mbps(begin_ns, end_ns),
         "bytes": sum(interval.bytes for interval in intervals),
         "phases": {
@@ -242,9 +243,9 @@ def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
 
 def _note(figures: Figures) -> str:
     """What this network cannot show of a congestion control."""
-    if figures["congestion"] != "dctcp":
+    if figures["congestion"] != "dctcp" or figures["marked_from_ms"] is not None:
         return ""
-    return "dctcp without ECN marks: the links' queues drop and never mark, so it acts as Reno"
+    return "dctcp where queues drop and never mark: it acts as Reno (see ecn_mark_ms)"
 
 
 KIND = Kind(
