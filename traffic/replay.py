@@ -9,6 +9,7 @@ and left out. The file is read as it is sent, so that its size does not matter.
 
 from __future__ import annotations
 
+import logging
 import socket
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ class Recording:
         from scapy.error import Scapy_Exception  # noqa: PLC0415
         from scapy.utils import PcapReader  # noqa: PLC0415
 
+        logging.getLogger("scapy").setLevel(logging.ERROR)  # what is cut short is counted here
         try:
             with PcapReader(self._path) as reader:
                 yield from reader
