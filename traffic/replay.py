@@ -61,6 +61,7 @@ class Recording:
             raise Failure(f"{self._path} holds no packets")
 
     def _all(self) -> Iterator[Any]:
+        from scapy.contrib import roce  # noqa: F401, PLC0415  RoCEv2's CRC is made anew
         from scapy.error import Scapy_Exception  # noqa: PLC0415
         from scapy.utils import PcapReader  # noqa: PLC0415
 
