@@ -22,6 +22,7 @@ from tests.emulation.stars import (
     soon_ns,
     star,
     tc,
+    without_switches,
 )
 from traffic.describe import (
     BulkClient,
@@ -221,7 +222,7 @@ def test_crafted_packets_are_captured_as_they_were_made_and_replayed_with_their_
         message_packets=3, rate_pps=400, dscp=26, ecn=1, payload_bytes=200, on_s=0.1, off_s=0.4,
         start_at_ns=begin_ns, stop_at_ns=begin_ns + SECOND_NS,
     )  # fmt: skip
-    with star(3, 100.0, 5.0) as (source, target, other):
+    with without_switches(), star(3, 100.0, 5.0) as (source, target, other):
         in_host(target, "ping", "-qc1", "10.0.0.2")  # nobody asks for addresses any more
         in_host(target, "ping", "-qc1", "10.0.2.2")
         capture = PacketCapture(
