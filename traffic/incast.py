@@ -28,7 +28,6 @@ from traffic.stopping import Stop
 
 PROGRAM = "traffic.incast"
 NS_PER_US = 1_000
-
 _BURST = struct.Struct("<IIIQq")  # magic, sender, burst, bytes, when it was due
 _MAGIC = 0x46434943  # "FCIC"
 _RETRY_NS = 20 * NS_PER_MS
@@ -257,8 +256,7 @@ def _receive(args: Namespace) -> int:
 def _retransmitted(sock: socket.socket) -> int:
     """Segments sent again so far; 0 where the kernel does not say."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    found: bytes = info[_RETRANSMITTED_AT:_TCP_INFO_BYTES]
-    return int.from_bytes(found, "little")
+    return int.from_bytes(info[_RETRANSMITTED_AT:_TCP_INFO_BYTES], "little")
 
 
 def parse(arguments: list[str]) -> Namespace:
