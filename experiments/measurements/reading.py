@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import dataset, parquet
 
 from experiments.measurements.catalogue import PROBES, WORKLOAD, Table
 from experiments.measurements.schema import lists_of
@@ -24,6 +26,23 @@ def arrivals(folder: Path, workload: str, dscp: int) -> Rows:
     """
     found = _read(folder, PROBES, workload, ("class", "=", dscp))
     return np.stack([column.to_numpy() for column in found.columns], axis=1)
+
+
+def arrival_pieces(folder: Path, workload: str, dscp: int) -> Iterator[Rows]:
+    """The same as `arrivals`, a piece at a time: memory does not grow with the record."""
+    path = folder / f"{PROBES.name}.parquet"
+    chosen = (dataset.field(WORKLOAD) == workload) & (dataset.field("class") == dscp)
+    names = [field.name for field in fields(PROBES.record)]
+    try:
+        # One fragment's batches at a time, few of them ahead.
+        batches = dataset.dataset(path).to_batches(
+            columns=names, filter=chosen, batch_readahead=2, fragment_readahead=1
+        )
+        for batch in batches:
+            if len(batch):
+                yield np.stack([column.to_numpy() for column in batch.columns], axis=1)
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
 
 
 def records(folder: Path, table: Table[R], workload: str) -> list[R]:
