@@ -29,7 +29,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Zoom:
-    """Packets by when they were due, in ms after the cut; the delay of a lost one is not a number."""
+    """Packets by when they were due, in ms after the cut; a lost one's delay is not a number."""
 
     t_ms: NDArray[np.float64]
     delay_ms: NDArray[np.float64]

@@ -74,7 +74,8 @@ def _draw(
 def _shade(trial: TrialData) -> alt.Chart:
     times = [{"from_s": b.from_s, "until_s": b.until_s} for b in list(broken(trial))[:200]]
     rectangles = alt.Chart(alt.Data(values=times)).mark_rect(opacity=0.13, color=FAULT)
-    return rectangles.encode(x=alt.X("from_s:Q"), x2="until_s:Q")
+    shade: alt.Chart = rectangles.encode(x=alt.X("from_s:Q"), x2="until_s:Q")
+    return shade
 
 
 def _over_time(chart: Chart[Any], workload: str, labels: Sequence[str], shade: alt.Chart) -> Panel:

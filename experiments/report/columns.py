@@ -40,15 +40,25 @@ class Joined:
     drawn: tuple[TrialData, ...]
 
 
-def joined(runs: Sequence[RunData]) -> Joined:
-    """All runs' policies side by side."""
-    one_sample = _one_sample(runs)
+def joined(runs: Sequence[RunData], *, apart: bool = False) -> Joined:
+    """All runs' policies side by side; apart: each run has columns of its own."""
+    one_sample = not apart and _one_sample(runs)
     labelled = [list(_labelled(run, "" if one_sample else run.path.name)) for run in runs]
     by_label: dict[str, list[Mapping[str, Any]]] = {}
     for label, told in (pair for run in labelled for pair in run):
         by_label.setdefault(label, []).append(told)
     columns = tuple(_column(label, told) for label, told in by_label.items())
     return Joined(columns, tuple(_drawn(runs, one_sample)))
+
+
+def only(run: RunData, policies: Sequence[str]) -> RunData:
+    """The run with some of its policies alone."""
+    summary = dict(run.summary)
+    summary["policies"] = {name: summary["policies"][name] for name in policies}
+    if "trials" in summary:
+        summary["trials"] = [t for t in summary["trials"] if t["policy"] in policies]
+    trials = tuple(trial for trial in run.trials if trial.policy in policies)
+    return replace(run, summary=summary, trials=trials)
 
 
 def _one_sample(runs: Sequence[RunData]) -> bool:

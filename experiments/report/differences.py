@@ -12,8 +12,9 @@ from experiments.report.columns import Column
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """A figure of both columns. paired: the second less the first, seed by seed, None without
-    seeds in common.
+    """A figure of both columns.
+
+    paired: the second less the first, seed by seed; None without seeds in common.
     """
 
     figure: str

@@ -26,8 +26,7 @@ from topologies.spec import Topology
 
 # Lines are at least so wide that a colour can be told.
 _LEAST_WIDTH_PX = 2.6
-_CROSS_PX = 6.5
-# A mark beside a line's middle, where both of its halves meet.
+_CROSS = "M-5 -5L5 5M-5 5L5 -5"
 _STEP_PX = 2.0
 
 
@@ -92,7 +91,6 @@ def _span(span: SpanLine) -> str:
     width = max(span.width, _LEAST_WIDTH_PX)
     first, second, middle = _halves(span)
     x, y = middle
-    cross = f"M{-_CROSS_PX} {-_CROSS_PX}L{_CROSS_PX} {_CROSS_PX}M{-_CROSS_PX} {_CROSS_PX}L{_CROSS_PX} {-_CROSS_PX}"
     return (
         f'<g class="span" data-id="{text(span.id)}">'
         f'<path class="edge" stroke-width="{width + 1.4:g}" d="{path}"/>'
@@ -100,7 +98,7 @@ def _span(span: SpanLine) -> str:
         f'<path class="load back" stroke-width="{width:g}" d="{line_path(second)}"/>'
         f'<path class="reach" d="{path}"/>'
         f'<g class="break at" transform="translate({number(x)} {number(y)})">'
-        f'<g><circle r="{_CROSS_PX + 2.5:g}"/><path d="{cross}"/></g></g></g>'
+        f'<g><circle r="9"/><path d="{_CROSS}"/></g></g></g>'
     )
 
 

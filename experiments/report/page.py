@@ -22,7 +22,7 @@ from experiments.report.panels import Drawn
 from experiments.report.playback import playback
 from experiments.report.read import RunData, read_run
 from experiments.report.static import asset
-from experiments.rows import MISSING
+from experiments.rows import figure_text
 from experiments.table import sections
 
 _LEVELS = (
@@ -43,9 +43,11 @@ def write_report(path: Path, folders: Sequence[Path]) -> None:
     path.write_text(report_page([read_run(folder) for folder in folders]), encoding="utf-8")
 
 
-def report_page(runs: Sequence[RunData], differences: Differences | None = None) -> str:
-    """The page; differences: told after the answer, for comparisons."""
-    found = joined(runs)
+def report_page(
+    runs: Sequence[RunData], found: Joined | None = None, compared: Sequence[Differences] = ()
+) -> str:
+    """The page. found: the columns, if other than `joined` finds; compared: told after the answer."""
+    found = found or joined(runs)
     drawn = list(charts(found.drawn))
     player = _player(runs, found)
     events = event_table(found.drawn)
@@ -65,7 +67,7 @@ def report_page(runs: Sequence[RunData], differences: Differences | None = None)
         groups=answer(found.columns),
         trials=max(len(column.sample.trials) for column in found.columns),
         sections=sections({column.label: column.figures for column in found.columns}),
-        differences=differences,
+        compared=compared,
         charts=drawn,
         events=list(events.rows({})),
         player=player,
@@ -82,13 +84,6 @@ def report_page(runs: Sequence[RunData], differences: Differences | None = None)
         levels=_LEVELS,
         paths=_PATHS,
     )  # fmt: skip
-
-
-def figure_text(value: float | None) -> str:
-    """A figure of any size with four digits that count; a dash for none."""
-    if value is None:
-        return MISSING
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def _player(runs: Sequence[RunData], found: Joined) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ def read_run(path: Path) -> RunData:
         raise InputError(problems)
     text = path / "scenario.yaml"
     given = text.read_text(encoding="utf-8") if text.exists() else ""
-    return RunData(path, summary, topology, given, tuple(trials))
+    return RunData(path.resolve(), summary, topology, given, tuple(trials))
 
 
 def _summary(path: Path) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _summary(path: Path) -> dict[str, Any]:
         written = "an unknown version" if version is None else f"version {version!r}"
         message = f"the run folder has {written}, and this Fibercut reads {SCHEMA_VERSION}; "
         raise _refused(file, message + "use the Fibercut that made it, or run the scenario again")
-    return summary
+    return dict(summary)
 
 
 def _refused(path: Path, message: str) -> InputError:

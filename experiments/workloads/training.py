@@ -187,7 +187,7 @@ LOGS = logs_of(STEPS)
 CHARTS: tuple[Chart[Any], ...] = (
     Chart(
         "Training steps",
-        "All-reduce of each step: from the end of computing to the end of the step, by when it began.",
+        "Each step's all-reduce, from the end of computing to the end of the step.",
         _points,
         y="allreduce_ms",
         y_title="all-reduce, ms",

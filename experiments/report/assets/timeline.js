@@ -39,6 +39,7 @@ class Timeline {
   toggle(play = !this.playing) {
     if (play === this.playing) { return; }
     this.playing = play;
+    this.map.figure.classList.toggle("moving", play);
     this.play.textContent = play ? "Pause" : "Play";
     this.play.setAttribute("aria-pressed", String(play));
     if (!play) { return; }
