@@ -10,6 +10,8 @@ from experiments.flat import chosen
 from experiments.report.columns import Column
 from experiments.rows import FAILED, MISSING, number
 
+_LEAST_PERCENT = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class _Question:
@@ -170,6 +172,13 @@ def _row(question: _Question, figure: str, columns: Sequence[Column]) -> AnswerR
     return AnswerRow(figure.split(".")[1], note, tuple(cells))
 
 
+def _on_before(percent: float) -> str:
+    """How much more it is than before the fault."""
+    if abs(percent) < _LEAST_PERCENT:
+        return "as before"
+    return f"{percent:+.0f} % on before".replace("-", "−")
+
+
 def _cell(question: _Question, figure: str, column: Column, told: Estimate, most: float) -> Cell:
     trials = column.sample.trials
     if told.median is None:
@@ -179,7 +188,7 @@ def _cell(question: _Question, figure: str, column: Column, told: Estimate, most
     if question.before is not None:
         before = estimate(column.sample.values(_of_workload(question.before, figure))).median
         if before:
-            notes.append(f"{100 * (told.median / before - 1):+.0f} % on before")
+            notes.append(_on_before(100 * (told.median / before - 1)))
     if told.missing:
         notes.append(f"{told.missing} of {len(trials)} trials without: {question.missing}")
     interval = ""

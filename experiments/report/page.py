@@ -46,7 +46,10 @@ def write_report(path: Path, folders: Sequence[Path]) -> None:
 def report_page(
     runs: Sequence[RunData], found: Joined | None = None, compared: Sequence[Differences] = ()
 ) -> str:
-    """The page. found: the columns, if other than `joined` finds; compared: told after the answer."""
+    """The page.
+
+    found: the columns, if other than `joined` finds; compared: told after the answer.
+    """
     found = found or joined(runs)
     drawn = list(charts(found.drawn))
     player = _player(runs, found)
