@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.flat import flat
-from experiments.report.read import RunData, TrialData
+from experiments.report.read import RunData, TrialData, told_trials
 from experiments.sample import Sample, SampleTrial
 
 # What may differ between runs that are one sample: nothing of it changes a single trial.
@@ -65,7 +65,7 @@ def _one_sample(runs: Sequence[RunData]) -> bool:
     """Whether no trial is there twice, and all are of one scenario and one version."""
     made = [_made_of(run.summary) for run in runs]
     counts = Counter(
-        (told["policy"], told["seed"]) for run in runs for told in _trials(run.summary)
+        (told["policy"], told["seed"]) for run in runs for told in told_trials(run.summary)
     )
     return all(one == made[0] for one in made) and max(counts.values()) == 1
 
@@ -76,15 +76,8 @@ def _made_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "version": summary["versions"]["fibercut"]}
 
 
-def _trials(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    if "trials" in summary:
-        return list(summary["trials"])
-    seed = summary["seed"]
-    return [{"policy": name, "seed": seed, **of} for name, of in summary["policies"].items()]
-
-
 def _labelled(run: RunData, run_name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for told in _trials(run.summary):
+    for told in told_trials(run.summary):
         yield _label(told["policy"], run_name), told
 
 
