@@ -42,7 +42,8 @@ def arrival_pieces(folder: Path, workload: str, dscp: int) -> Iterator[Rows]:
             if len(batch):
                 yield np.stack([column.to_numpy() for column in batch.columns], axis=1)
     except (pa.ArrowException, KeyError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+        why = str(error).partition(". ")[0]
+        raise ValueError(f"{path} is damaged: {why}") from None
 
 
 def records(folder: Path, table: Table[R], workload: str) -> list[R]:

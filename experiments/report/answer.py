@@ -18,15 +18,15 @@ class _Question:
     """Figures that one group of rows tells.
 
     figure: their names (`*` is the workload's). unit: behind the title. missing: what stands for
-    a trial that ended well without the figure. only_if: another figure of the same workload that
-    must be true in some trial. before: the figure that the change is told against.
+    a trial that ended well without the figure. asked: a figure of the same workload that is there
+    even then, and must not be 0 in every trial. before: what the change is told against.
     """
 
     title: str
     unit: str
     figure: str
     missing: str = MISSING
-    only_if: str | None = None
+    asked: str | None = None
     before: str | None = None
     resolution: str | None = None
     digits: int = 1
@@ -41,15 +41,17 @@ _QUESTIONS = (
     _Question("Probe packets lost", "", "probes.*.total.lost", digits=0),
     _Question(
         "Training: all-reduce while something was broken, median", "ms",
-        "training.*.during.allreduce_p50_ms", before="training.*.before.allreduce_p50_ms",
+        "training.*.during.allreduce_p50_ms", "none finished",
+        "training.*.during.step_bound_ms", before="training.*.before.allreduce_p50_ms",
     ),
     _Question(
         "Training: step while something was broken, median", "ms",
-        "training_loops.*.during.step_p50_ms", before="training_loops.*.before.step_p50_ms",
+        "training_loops.*.during.step_p50_ms", "none finished",
+        "training_loops.*.during.step_bound_ms", before="training_loops.*.before.step_p50_ms",
     ),
     _Question(
         "Inference: first token while something was broken, p99", "ms",
-        "inference.*.phases.during.ttft_p99_ms", "never",
+        "inference.*.phases.during.ttft_p99_ms", "never", "inference.*.phases.during.sent",
         before="inference.*.phases.before.ttft_p99_ms",
     ),
     _Question(
@@ -145,12 +147,9 @@ def _headline(column: Column) -> Headline | None:
 
 
 def _asked(question: _Question, names: Sequence[str], columns: Sequence[Column]) -> Iterator[str]:
-    """All names of the figure; a trial that never recovered has none, but says that it asked."""
-    given = chosen(names, [question.only_if or question.figure])
-    for name in given:
-        if question.only_if is None:
-            yield name
-        elif any(any(column.sample.values(name)) for column in columns):
+    """The figure's names, of workloads that have it in some trial or should have it."""
+    for name in chosen(names, [question.asked or question.figure]):
+        if question.asked is None or any(any(c.sample.values(name)) for c in columns):
             yield _of_workload(question.figure, name)
 
 

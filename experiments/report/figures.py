@@ -13,7 +13,7 @@ from experiments.report.charts import charts
 from experiments.report.columns import joined
 from experiments.report.palette import on_paper
 from experiments.report.panels import DATA, Drawn, Panel
-from experiments.report.read import RunData
+from experiments.report.read import RunData, damage_told
 from topologies.maps import Theme, write_map
 
 _WIDTH_PX = 330
@@ -34,7 +34,9 @@ def write_figures(folder: Path, runs: Sequence[RunData]) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for drawn in charts(joined(runs).drawn):
+    with damage_told(runs):
+        found = list(charts(joined(runs).drawn))
+    for drawn in found:
         spec = figure_spec(drawn)
         svg, pdf, data = (folder / f"{drawn.name}{ending}" for ending in (".svg", ".pdf", ".csv"))
         svg.write_text(str(vl_convert.vegalite_to_svg(spec)), encoding="utf-8")

@@ -20,7 +20,7 @@ from experiments.report.network_map import map_markup, map_script, map_style
 from experiments.report.palette import DARK, LIGHT
 from experiments.report.panels import Drawn
 from experiments.report.playback import playback
-from experiments.report.read import RunData, read_run
+from experiments.report.read import RunData, damage_told, read_run
 from experiments.report.static import asset
 from experiments.rows import figure_text
 from experiments.table import sections
@@ -51,8 +51,9 @@ def report_page(
     found: the columns, if other than `joined` finds; compared: told after the answer.
     """
     found = found or joined(runs)
-    drawn = list(charts(found.drawn))
-    player = _player(runs, found)
+    with damage_told(runs):
+        drawn = list(charts(found.drawn))
+        player = _player(runs, found)
     events = event_table(found.drawn)
     tables = {one.name: one.data.as_dict() for one in drawn} | {"events": events.as_dict()}
     environment = Environment(

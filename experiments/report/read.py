@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,17 @@ def read_run(path: Path) -> RunData:
     text = path / "scenario.yaml"
     given = text.read_text(encoding="utf-8") if text.exists() else ""
     return RunData(path.resolve(), run.summary, topology, given, tuple(trials))
+
+
+@contextmanager
+def damage_told(runs: Sequence[RunData]) -> Iterator[None]:
+    """Samples that cannot be read are bad input. Raises InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        where = ", ".join(str(run.path) for run in runs)
+        message = f"its measurements cannot be read: {_short(error)}; {_MISSING}"
+        raise InputError([Problem(where, message)]) from None
 
 
 def told_trials(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:

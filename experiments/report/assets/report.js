@@ -45,6 +45,8 @@
     spec.datasets = { ...spec.datasets, points: rowsOf(name, panel.where) };
     const renderer = spec.datasets.points.length > 3000 ? "canvas" : "svg";
     const shown = await window.vegaEmbed(place, spec, { renderer, actions: false, config: configuration() });
+    // The panel has a name; a name for each of its marks would drown it.
+    place.querySelectorAll("svg, canvas").forEach((one) => one.setAttribute("aria-hidden", "true"));
     place.dataset.drawn = "yes";
     return shown;
   }
