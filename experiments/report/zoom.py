@@ -82,7 +82,7 @@ def _panel(trial: TrialData, workload: ProbeWorkload, colour: str) -> Panel:
         base.transform_filter("datum.fate == 'delivered'")
         .mark_circle(size=10, opacity=0.85)
         .encode(
-            y=alt.Y("delay_ms:Q", title="delay, ms", scale=alt.Scale(zero=False)),
+            y=alt.Y("delay_ms:Q", title="delay, ms", scale=alt.Scale(zero=False, padding=16)),
             color=alt.value(colour),
             tooltip=[alt.Tooltip("t_ms:Q"), alt.Tooltip("delay_ms:Q")],
         )

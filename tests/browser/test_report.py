@@ -230,7 +230,7 @@ def test_a_run_without_samples_of_spans_still_has_its_map(open_page: Open, tmp_p
 def test_a_comparison_tells_differences(open_page: Open, tmp_path: Path) -> None:
     runs = [make_cut_run(tmp_path / name, ["fast-reroute"], trials=3, worse_ms=worse)
             for name, worse in (("old", 0.0), ("new", 5.0))]  # fmt: skip
-    found = compared(*map(str, runs), HEADLINES)
+    found = compared(str(runs[0]), str(runs[1]), HEADLINES)
     path = tmp_path / "compare.html"
     path.write_text(report_page(found.runs, found.joined, found.differences), encoding="utf-8")
     page = shown(open_page, path)

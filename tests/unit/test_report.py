@@ -186,7 +186,7 @@ def test_a_failed_trial_is_told_and_is_no_number(tmp_path: Path) -> None:
 def test_a_comparison_pairs_seeds(tmp_path: Path) -> None:
     runs = [make_cut_run(tmp_path / name, ["fast-reroute"], trials=3, worse_ms=worse)
             for name, worse in (("old", 0.0), ("new", 5.0))]  # fmt: skip
-    (told,) = compared(*map(str, runs), ["probes.*.failover.tbm_ms"]).differences
+    (told,) = compared(str(runs[0]), str(runs[1]), ["probes.*.failover.tbm_ms"]).differences
     row = next(row for row in told.rows if "training" in row.figure)
     assert told.seeds == 3
     assert row.paired is not None

@@ -79,7 +79,7 @@ class NetworkMap {
     const scale = this.svg.clientWidth / width || 1;
     this.svg.style.setProperty("--small", 1 / scale);
     for (const label of this.svg.querySelectorAll(".label")) {
-      label.classList.toggle("hidden", Number(label.dataset.zoom) > scale * 1.001);
+      label.classList.toggle("hidden", Number(label.dataset.zoom) > scale * 1.1);
     }
   }
 
