@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import dataset, parquet
+from pyarrow import compute as pc
+from pyarrow import parquet
 
 from experiments.measurements.catalogue import PROBES, WORKLOAD, Table
 from experiments.measurements.schema import lists_of
 from traffic.probe_log import Rows
 
 R = TypeVar("R")
+_ROWS = 1 << 16
 
 
 def arrivals(folder: Path, workload: str, dscp: int) -> Rows:
@@ -31,19 +33,29 @@ def arrivals(folder: Path, workload: str, dscp: int) -> Rows:
 def arrival_pieces(folder: Path, workload: str, dscp: int) -> Iterator[Rows]:
     """The same as `arrivals`, a piece at a time: memory does not grow with the record."""
     path = folder / f"{PROBES.name}.parquet"
-    chosen = (dataset.field(WORKLOAD) == workload) & (dataset.field("class") == dscp)
     names = [field.name for field in fields(PROBES.record)]
     try:
-        # One fragment's batches at a time, few of them ahead.
-        batches = dataset.dataset(path).to_batches(
-            columns=names, filter=chosen, batch_readahead=2, fragment_readahead=1
-        )
-        for batch in batches:
-            if len(batch):
-                yield np.stack([column.to_numpy() for column in batch.columns], axis=1)
+        with parquet.ParquetFile(path) as file:
+            for group in _groups_with(file, workload):
+                columns = [WORKLOAD, "class", *names]
+                for batch in file.iter_batches(_ROWS, row_groups=[group], columns=columns):
+                    mine = pc.and_(
+                        pc.equal(batch[WORKLOAD], workload), pc.equal(batch["class"], dscp)
+                    )
+                    kept = batch.filter(mine)
+                    yield np.stack([kept[name].to_numpy() for name in names], axis=1)
     except (pa.ArrowException, KeyError) as error:
         why = str(error).partition(". ")[0]
         raise ValueError(f"{path} is damaged: {why}") from None
+
+
+def _groups_with(file: parquet.ParquetFile, workload: str) -> Iterator[int]:
+    """The row groups that may hold rows of a workload."""
+    column = file.schema_arrow.get_field_index(WORKLOAD)
+    for group in range(file.num_row_groups):
+        known = file.metadata.row_group(group).column(column).statistics
+        if known is None or not known.has_min_max or known.min <= workload <= known.max:
+            yield group
 
 
 def records(folder: Path, table: Table[R], workload: str) -> list[R]:
