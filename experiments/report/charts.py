@@ -82,7 +82,11 @@ def _over_time(chart: Chart[Any], workload: str, labels: Sequence[str], shade: a
     base = alt.Chart(alt.NamedData(DATA))
     line = base.mark_line(interpolate="step-after", strokeWidth=1.6)
     marks = line if chart.mark == "line" else base.mark_point(filled=True, size=26, opacity=0.75)
-    scale = alt.Scale(type="log") if chart.logarithmic else alt.Scale(zero=chart.mark == "line")
+    scale = (
+        alt.Scale(type="log", nice=False)
+        if chart.logarithmic
+        else alt.Scale(zero=chart.mark == "line")
+    )
     series = policy_series(labels)
     encoded = marks.encode(
         x=alt.X("t_s:Q", title="time, s"),
@@ -105,7 +109,7 @@ def _shapes(labels: Sequence[str]) -> alt.Shape:
 def _distribution(chart: Chart[Any], workload: str, label: str) -> Panel:
     domain, _ = zip(*PHASES, strict=True)
     dashes = alt.Scale(domain=list(domain), range=[[1, 0], [7, 3], [2, 2]])
-    scale = alt.Scale(type="log") if chart.logarithmic else alt.Scale(zero=False)
+    scale = alt.Scale(type="log", nice=False) if chart.logarithmic else alt.Scale(zero=False)
     lines = (
         alt.Chart(alt.NamedData(DATA))
         .mark_line(interpolate="step-after", strokeWidth=2)

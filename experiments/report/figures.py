@@ -71,7 +71,7 @@ def figure_spec(drawn: Drawn) -> dict[str, Any]:
         "datasets": datasets,
         "concat": parts,
         "columns": 1 if drawn.panels[0].wide else 2,
-        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
+        "resolve": {"scale": dict.fromkeys(("color", "shape", "strokeDash"), "independent")},
     }
 
 
