@@ -19,7 +19,8 @@ class _Question:
 
     figure: their names (`*` is the workload's). unit: behind the title. missing: what stands for
     a trial that ended well without the figure. asked: a figure of the same workload that is there
-    even then, and must not be 0 in every trial. before: what the change is told against.
+    even then, and must not be 0 in every trial. before: what the change is told against. share: it
+    is told in %, without a bar.
     """
 
     title: str
@@ -30,6 +31,11 @@ class _Question:
     before: str | None = None
     resolution: str | None = None
     digits: int = 1
+    share: bool = False
+
+    def text(self, value: float | None) -> str:
+        """A value in the question's unit."""
+        return number(None if value is None else value * (100 if self.share else 1), self.digits)
 
 
 _QUESTIONS = (
@@ -39,6 +45,10 @@ _QUESTIONS = (
         resolution="probes.*.failover.resolution_ms",
     ),
     _Question("Probe packets lost", "", "probes.*.total.lost", digits=0),
+    _Question(
+        "Availability of pairs of sites, share of the time", "%", "availability.*.time_share",
+        digits=3, share=True,
+    ),
     _Question(
         "Training: all-reduce while something was broken, median", "ms",
         "training.*.during.allreduce_p50_ms", "none finished",
@@ -192,7 +202,7 @@ def _cell(question: _Question, figure: str, column: Column, told: Estimate, most
         notes.append(f"{told.missing} of {len(trials)} trials without: {question.missing}")
     interval = ""
     if told.median_ci is not None:
-        low, high = (number(value, question.digits) for value in told.median_ci)
+        low, high = (question.text(value) for value in told.median_ci)
         interval = f"{low} to {high}"
-    share = told.median / most if most > 0 else 0.0
-    return Cell(number(told.median, question.digits), share, interval, "; ".join(notes))
+    share = None if question.share else told.median / most if most > 0 else 0.0
+    return Cell(question.text(told.median), share, interval, "; ".join(notes))

@@ -126,7 +126,8 @@ def _json(value: Any) -> Markup:
 
 
 def _scripts() -> Markup:
-    return map_script() + Markup(asset("timeline.js") + asset("report.js"))  # noqa: S704
+    own = (asset(f"{name}.js") for name in ("playback", "timeline", "report"))
+    return map_script() + Markup("".join(own))  # noqa: S704
 
 
 def _vega() -> Markup:

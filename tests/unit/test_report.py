@@ -138,12 +138,13 @@ def test_thinning_keeps_the_extremes_and_the_order(values: list[float], most: in
 
 def test_the_answer_of_one_trial_has_its_resolution(found: RunData) -> None:
     columns = joined([found]).columns
-    failover, lost, training, first_token, failed = answer(columns)
+    failover, lost, available, training, first_token, failed = answer(columns)
     (row,) = failover.rows
     assert (row.workload, row.note) == ("probe-training", "± 1 ms")
     assert [cell.text for cell in row.cells] == ["40.0", "63.0"]
     assert [cell.share for cell in row.cells] == [pytest.approx(40 / 63), 1.0]
     assert [row.workload for row in lost.rows] == ["probe-training", "probe-bystander"]
+    assert [row.workload for row in available.rows] == ["lulea/quincy", "edge-hoechst/london"][::-1]
     assert training.rows[0].cells[0].note == "+20 % on before"
     assert first_token.rows[0].cells[0].text == "never"
     assert failed.rows[0].cells[0].text == "1"
