@@ -38,6 +38,7 @@ warmup_s: 0.5
 duration_s: {duration_s}
 seed: {seed}
 trials: {trials}
+span_sample_ms: {sample_ms}
 workloads:
   - {{name: probe-training, kind: probe, from: quincy-storage1, to: lulea-storage1, rate_pps: {pps}}}
   - {{name: probe-bystander, kind: probe, from: london-user1, to: edge-hoechst-inference1, rate_pps: {pps}}}
@@ -65,7 +66,7 @@ def make_cut_run(
     file = base / f"{name}.yaml"
     text = SCENARIO.format(
         name=name, policies=", ".join(policies), seed=seed, trials=trials, pps=pps,
-        duration_s=duration_s,
+        duration_s=duration_s, sample_ms=100 if spans else 0,
     )  # fmt: skip
     file.write_text(text, encoding="utf-8")
     loaded = load_scenario(str(file))
