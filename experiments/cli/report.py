@@ -46,9 +46,9 @@ def report(runs: tuple[Path, ...], out: Path | None, figures: Path | None) -> No
 
 def _write_figures(folder: Path, runs: tuple[Path, ...]) -> None:
     from experiments.report.figures import write_figures  # noqa: PLC0415 - as above
-    from experiments.report.read import read_run  # noqa: PLC0415
+    from experiments.report.read import read_runs  # noqa: PLC0415
 
-    found = [read_run(run) for run in runs]
+    found = read_runs(runs)
     with cannot_write(folder, "--figures"):
         written = write_figures(folder, found)
     click.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")

@@ -20,7 +20,7 @@ from experiments.report.network_map import map_markup, map_script, map_style
 from experiments.report.palette import DARK, LIGHT
 from experiments.report.panels import Drawn
 from experiments.report.playback import playback
-from experiments.report.read import RunData, damage_told, read_run
+from experiments.report.read import RunData, damage_told, read_runs
 from experiments.report.static import asset
 from experiments.rows import figure_text
 from experiments.table import sections
@@ -40,7 +40,7 @@ def write_report(path: Path, folders: Sequence[Path]) -> None:
 
     Raises InputError for a folder that is no whole run's, OSError if it cannot be written.
     """
-    path.write_text(report_page([read_run(folder) for folder in folders]), encoding="utf-8")
+    path.write_text(report_page(read_runs(folders)), encoding="utf-8")
 
 
 def report_page(

@@ -51,6 +51,20 @@ class RunData:
     trials: tuple[TrialData, ...]
 
 
+def read_runs(paths: Sequence[Path]) -> list[RunData]:
+    """Read several; raises InputError with what is wrong with any of them."""
+    found: list[RunData] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found.append(read_run(path))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return found
+
+
 def read_run(path: Path) -> RunData:
     """Read a run's folder; samples stay where they are. Raises InputError."""
     run = open_run(path)

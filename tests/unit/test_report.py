@@ -20,6 +20,7 @@ from experiments.report.charts import charts
 from experiments.report.columns import joined
 from experiments.report.comparison import compared
 from experiments.report.flows import flows
+from experiments.report.page import write_report
 from experiments.report.playback import playback
 from experiments.report.read import RunData, TrialData, read_run
 from experiments.report.table import Columns
@@ -240,6 +241,15 @@ def test_all_damaged_trials_are_told_at_once(tmp_path: Path) -> None:
     assert all(
         "trial.json is missing" in line and "run its scenario again" in line for line in lines
     )
+
+
+def test_all_folders_that_are_no_runs_are_told_at_once(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as told:
+        write_report(tmp_path / "page.html", [tmp_path / "a", run, tmp_path / "b"])
+    assert [line.partition(":")[0] for line in str(told.value).splitlines()] == [
+        str(tmp_path / "a"), str(tmp_path / "b")
+    ]  # fmt: skip
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_page_has_nothing_from_elsewhere(run: Path, tmp_path: Path) -> None:
