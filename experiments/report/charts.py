@@ -20,6 +20,8 @@ from experiments.workloads.kind import Chart
 # Of all panels of a chart together, and of one of its series.
 _MOST_POINTS = 40_000
 _MOST_OF_ONE = 3_000
+_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
+_DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3))
 
 
 def charts(trials: Sequence[TrialData]) -> Iterator[Drawn]:
@@ -66,8 +68,7 @@ def _draw(
     if spread:
         panels = tuple(_distribution(chart, w, label) for w in given for label in labels)
         return Drawn(name, chart.title, chart.note, data, panels, PHASES)
-    shade = _shade(trials[0])
-    panels = tuple(_over_time(chart, workload, labels, shade) for workload in given)
+    panels = tuple(_over_time(chart, workload, trials, data) for workload in given)
     return Drawn(name, chart.title, chart.note, data, panels, policy_series(labels))
 
 
@@ -78,32 +79,44 @@ def _shade(trial: TrialData) -> alt.Chart:
     return shade
 
 
-def _over_time(chart: Chart[Any], workload: str, labels: Sequence[str], shade: alt.Chart) -> Panel:
+def _over_time(
+    chart: Chart[Any], workload: str, trials: Sequence[TrialData], data: Columns
+) -> Panel:
+    labels = list(dict.fromkeys(trial.label for trial in trials))
     base = alt.Chart(alt.NamedData(DATA))
     line = base.mark_line(interpolate="step-after", strokeWidth=1.6)
     marks = line if chart.mark == "line" else base.mark_point(filled=True, size=26, opacity=0.75)
-    scale = (
-        alt.Scale(type="log", nice=False)
-        if chart.logarithmic
-        else alt.Scale(zero=chart.mark == "line")
-    )
-    series = policy_series(labels)
+    until_s = max(trial.scenario.duration_s for trial in trials)
+    time = alt.Scale(domain=[0, until_s], nice=False)
+    where = {"workload": workload}
     encoded = marks.encode(
-        x=alt.X("t_s:Q", title="time, s"),
-        y=alt.Y(f"{chart.y}:Q", title=chart.y_title, scale=scale),
-        color=colour("policy", series),
+        x=alt.X("t_s:Q", title="time, s", scale=time, axis=alt.Axis(format="~g")),
+        y=alt.Y(f"{chart.y}:Q", title=chart.y_title, scale=_scale(chart, data.rows(where))),
+        color=colour("policy", policy_series(labels)),
         tooltip=[alt.Tooltip("policy:N"), alt.Tooltip("t_s:Q"), alt.Tooltip(f"{chart.y}:Q")],
-        **({} if chart.mark == "line" else {"shape": _shapes(labels)}),
+        **_signs(chart, labels),
     )
-    spec = alt.layer(shade, encoded).properties(width="container", height=HEIGHT_PX)
-    return Panel(workload, {"workload": workload}, spec.to_dict(), wide=True)
+    spec = alt.layer(_shade(trials[0]), encoded).properties(width="container", height=HEIGHT_PX)
+    return Panel(workload, where, spec.to_dict(), wide=True)
 
 
-def _shapes(labels: Sequence[str]) -> alt.Shape:
+def _scale(chart: Chart[Any], rows: Iterator[dict[str, Any]]) -> alt.Scale:
+    if chart.logarithmic:
+        return alt.Scale(type="log", nice=False, padding=6)
+    if chart.mark == "point":
+        return alt.Scale(zero=False)
+    # A line that is 0 all the time lies on the axis.
+    most = alt.Undefined if any(row[chart.y] for row in rows) else 1
+    return alt.Scale(domainMin=0, domainMax=most)
+
+
+def _signs(chart: Chart[Any], labels: Sequence[str]) -> dict[str, Any]:
     """A second sign beside the colour, for print in grey."""
-    kinds = ["circle", "triangle-up", "square", "diamond", "cross"]
-    shapes = [kinds[i % len(kinds)] for i in range(len(labels))]
-    return alt.Shape("policy:N", scale=alt.Scale(domain=list(labels), range=shapes), legend=None)
+    if chart.mark == "line":
+        dashes = alt.Scale(domain=labels, range=[list(_DASHES[i % 4]) for i in range(len(labels))])
+        return {"strokeDash": alt.StrokeDash("policy:N", scale=dashes, legend=None)}
+    shapes = alt.Scale(domain=labels, range=[_SHAPES[i % 5] for i in range(len(labels))])
+    return {"shape": alt.Shape("policy:N", scale=shapes, legend=None)}
 
 
 def _distribution(chart: Chart[Any], workload: str, label: str) -> Panel:
