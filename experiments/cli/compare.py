@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.cli.ending import cannot_write
+from experiments.disk import written_whole
 from experiments.flat import HEADLINES
 from experiments.rows import MISSING, figure_text
 from experiments.sample_table import with_interval
@@ -53,8 +54,8 @@ def compare(
     found = compared(first, second, figures or HEADLINES)
     if out is not None:
         page = report_page(found.runs, found.joined, found.differences)
-        with cannot_write(out, "--out"):
-            out.write_text(page, encoding="utf-8")
+        with cannot_write(out, "--out"), written_whole(out) as unfinished:
+            unfinished.write_text(page, encoding="utf-8")
     if as_json:
         told = [asdict(one) for one in found.differences]
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))

@@ -11,6 +11,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
+from experiments.disk import written_whole
 from experiments.report.answer import answer, headlines
 from experiments.report.charts import charts
 from experiments.report.columns import Joined, joined
@@ -40,7 +41,9 @@ def write_report(path: Path, folders: Sequence[Path]) -> None:
 
     Raises InputError for a folder that is no whole run's, OSError if it cannot be written.
     """
-    path.write_text(report_page(read_runs(folders)), encoding="utf-8")
+    page = report_page(read_runs(folders))
+    with written_whole(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
 
 
 def report_page(
@@ -56,14 +59,7 @@ def report_page(
         player = _player(runs, found)
     events = event_table(found.drawn)
     tables = {one.name: one.data.as_dict() for one in drawn} | {"events": events.as_dict()}
-    environment = Environment(
-        loader=PackageLoader("experiments.report", "templates"),
-        autoescape=select_autoescape(("html",)),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure_text
-    return environment.get_template("report.html").render(
+    return _environment().get_template("report.html").render(
         runs=runs,
         summary=runs[0].summary,
         columns=found.columns,
@@ -88,6 +84,17 @@ def report_page(
         levels=_LEVELS,
         paths=_PATHS,
     )  # fmt: skip
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("experiments.report", "templates"),
+        autoescape=select_autoescape(("html",)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure_text
+    return environment
 
 
 def _player(runs: Sequence[RunData], found: Joined) -> dict[str, Any] | None:

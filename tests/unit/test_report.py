@@ -185,6 +185,22 @@ def test_a_failed_trial_is_told_and_is_no_number(tmp_path: Path) -> None:
     assert answer(joined([read_run(path)]).columns)[0].rows[0].cells[1].text == "failed"
 
 
+def test_a_run_that_measured_nothing_has_its_page_and_its_reason(tmp_path: Path) -> None:
+    path = make_cut_run(tmp_path)
+    summary = json.loads((path / "summary.json").read_text())
+    nothing: dict[str, object] = {
+        name: {} for name, part in summary["policies"]["restoration"].items()
+        if isinstance(part, dict)
+    }  # fmt: skip
+    for told in summary["policies"].values():
+        told |= {"status": "failed", "reason": "no space left", "digest": None, **nothing}
+    (path / "summary.json").write_text(json.dumps(summary))
+    write_report(tmp_path / "page.html", [path])
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<strong>fast-reroute: failed.</strong> no space left") == 1
+    assert "nothing was measured" in page
+
+
 def test_a_comparison_pairs_seeds(tmp_path: Path) -> None:
     runs = [make_cut_run(tmp_path / name, ["fast-reroute"], trials=3, worse_ms=worse)
             for name, worse in (("old", 0.0), ("new", 5.0))]  # fmt: skip
