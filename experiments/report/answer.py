@@ -9,6 +9,7 @@ from experiments.estimates import Estimate, estimate
 from experiments.flat import chosen
 from experiments.report.columns import Column
 from experiments.rows import FAILED, MISSING, number
+from experiments.workloads import KINDS
 
 _LEAST_PERCENT = 0.5
 
@@ -172,13 +173,22 @@ def _row(question: _Question, figure: str, columns: Sequence[Column]) -> AnswerR
     told = [estimate(column.sample.values(figure)) for column in columns]
     most = max((one.median for one in told if one.median is not None), default=0.0)
     cells = (_cell(question, figure, c, one, most) for c, one in zip(columns, told, strict=True))
-    note = ""
+    note = _described(figure, columns)
     if question.resolution is not None:
         name = _of_workload(question.resolution, figure)
         steps = (value for column in columns for value in column.sample.values(name))
         step_ms = next((value for value in steps if value is not None), None)
-        note = f"± {step_ms:g} ms" if step_ms is not None else ""
-    return AnswerRow(figure.split(".")[1], note, tuple(cells))
+        note += f" ± {step_ms:g} ms" if step_ms is not None else ""
+    return AnswerRow(figure.split(".")[1], note.strip(), tuple(cells))
+
+
+def _described(figure: str, columns: Sequence[Column]) -> str:
+    """What a workload is, as the table of all figures says it under its name."""
+    group, workload, *_ = figure.split(".")
+    told = [column.figures.get(group, {}).get(workload) for column in columns]
+    shown = next((figures for figures in told if figures), None)
+    kind = next((kind for kind in KINDS.values() if kind.group == group), None)
+    return kind.note(shown) if kind and shown else ""
 
 
 def _on_before(percent: float) -> str:

@@ -141,7 +141,9 @@ def test_the_answer_of_one_trial_has_its_resolution(found: RunData) -> None:
     columns = joined([found]).columns
     failover, lost, available, training, first_token, failed = answer(columns)
     (row,) = failover.rows
-    assert (row.workload, row.note) == ("probe-training", "± 1 ms")
+    assert (row.workload, row.note) == (
+        "probe-training", "quincy-storage1 → lulea-storage1, 1,000/s ± 1 ms"
+    )  # fmt: skip
     assert [cell.text for cell in row.cells] == ["40.0", "63.0"]
     assert [cell.share for cell in row.cells] == [pytest.approx(40 / 63), 1.0]
     assert [row.workload for row in lost.rows] == ["probe-training", "probe-bystander"]
