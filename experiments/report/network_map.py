@@ -55,7 +55,9 @@ def map_markup(topology: Topology) -> Markup:
 
 def map_style() -> Markup:
     """The style sheet of the map."""
-    themed = f".netmap {{\n{style_sheet(Theme.AUTO)}}}\n"
+    # On paper it is light, whatever the screen is.
+    style = style_sheet(Theme.AUTO).replace("@media (", "@media screen and (")
+    themed = f".netmap {{\n{style}}}\n"
     return Markup(themed + asset("network-map.css"))  # noqa: S704 - made from constants
 
 

@@ -208,12 +208,14 @@ def test_it_is_accessible_and_fits(
 
 
 def test_it_prints_with_all_of_its_charts(page: Page) -> None:
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.wait_for_function(
         "[...document.querySelectorAll('.plot')].every(one => one.dataset.drawn === 'yes')"
     )
     assert not page.get_by_label("Speed").is_visible()
+    land = page.evaluate("getComputedStyle(document.querySelector('#netmap .land')).fill")
+    assert land == "rgb(238, 235, 228)"  # paper is light, whatever the screen is
     assert page.locator("#netmap > svg").is_visible()
 
 

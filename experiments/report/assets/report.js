@@ -2,8 +2,7 @@
 /* The page itself: charts drawn when they come into sight, downloads, the filter of events. */
 (() => {
   const data = JSON.parse(document.getElementById("report-data").textContent);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const printing = matchMedia("print");
+  const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 
   function rowsOf(name, where) {
     const table = data.tables[name];
@@ -20,7 +19,7 @@
 
   /* A panel's colours are names; longer names first, as one may be the beginning of another. */
   function coloured(spec) {
-    const colours = data.colours[dark.matches && !printing.matches ? "dark" : "light"];
+    const colours = data.colours[dark.matches ? "dark" : "light"];
     const text = JSON.stringify(spec).replace(/"@([a-z]+\d?)"/g, (all, name) =>
       (colours[name] ? JSON.stringify(colours[name]) : all));
     return JSON.parse(text);

@@ -81,7 +81,7 @@ class Timeline {
     this.strips.addEventListener("pointermove", (event) => { if (event.buttons) { this.#pointStrip(event); } });
     this.section.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#drawStrips()).observe(this.strips);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#drawStrips());
+    matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", () => this.#drawStrips());
   }
 
   #pointStrip(event) {
