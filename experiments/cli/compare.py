@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.cli.ending import cannot_write
+from experiments.cli.telling import json_option, print_json, quiet_option
 from experiments.disk import written_whole
 from experiments.flat import HEADLINES
 from experiments.rows import MISSING, figure_text
@@ -38,7 +38,8 @@ _WIDTH_ELSEWHERE = 120
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a page with both side by side, as HTML.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+@json_option
+@quiet_option()
 def compare(
     first: str, second: str, figures: Sequence[str], out: Path | None, as_json: bool
 ) -> None:
@@ -58,7 +59,7 @@ def compare(
             unfinished.write_text(page, encoding="utf-8")
     if as_json:
         told = [asdict(one) for one in found.differences]
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
         return
     console = Console()
     if not console.is_terminal:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from experiments.cli.ending import cannot_write
+from experiments.cli.telling import json_option, print_json, quiet_option
 
 _RUNS = click.Path(path_type=Path)
 
@@ -24,7 +25,9 @@ _RUNS = click.Path(path_type=Path)
     metavar="DIR",
     help="Write the charts and the map for a paper instead: SVG and PDF, with their data as CSV.",
 )
-def report(runs: tuple[Path, ...], out: Path | None, figures: Path | None) -> None:
+@json_option
+@quiet_option()
+def report(runs: tuple[Path, ...], out: Path | None, figures: Path | None, as_json: bool) -> None:
     """Write the report of RUN, a run's folder such as runs/latest, as one HTML file.
 
     Several runs of one scenario that differ in seeds and policies alone are put together; others
@@ -36,19 +39,26 @@ def report(runs: tuple[Path, ...], out: Path | None, figures: Path | None) -> No
     from experiments.report.page import write_report  # noqa: PLC0415
 
     if figures is not None:
-        _write_figures(figures, runs)
+        _tell(_written_figures(figures, runs), as_json)
         return
     path = out or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
     with cannot_write(path, "--out"):
         write_report(path, runs)
-    click.echo(f"report {path}")
+    _tell([path], as_json)
 
 
-def _write_figures(folder: Path, runs: tuple[Path, ...]) -> None:
+def _written_figures(folder: Path, runs: tuple[Path, ...]) -> list[Path]:
     from experiments.report.figures import write_figures  # noqa: PLC0415 - as above
     from experiments.report.read import read_runs  # noqa: PLC0415
 
     found = read_runs(runs)
     with cannot_write(folder, "--figures"):
-        written = write_figures(folder, found)
-    click.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
+        return write_figures(folder, found)
+
+
+def _tell(written: list[Path], as_json: bool) -> None:
+    if as_json:
+        print_json({"files": [str(path) for path in written]})
+        return
+    for path in written:
+        click.echo(path)
