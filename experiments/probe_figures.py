@@ -1,12 +1,10 @@
-"""A probe's figures and charts, from what its receiver wrote and the trial's events."""
+"""A probe's figures, from what its receiver wrote and the trial's events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from controller.graph import Graph
 from experiments.failover import Outage, ProbeFlow, check_carried, delivery, outage
@@ -20,14 +18,12 @@ from experiments.healing import (
     stage,
 )
 from experiments.measurements.reading import arrivals
-from experiments.workloads.kind import Measured, Point
+from experiments.workloads.kind import Measured
 from experiments.workloads.probe import ProbeWorkload
 from traffic.clock import NS_PER_MS, NS_PER_S
 from traffic.probe_log import gaps_between
 
 NS_PER_US = 1_000
-ZOOM_BEFORE_MS = 20.0
-ZOOM_AFTER_MS = 130.0
 LONGEST_GAPS = 20
 _UDP_OVERHEAD_BYTES = 8 + 20 + 14  # UDP, IPv4 and Ethernet headers
 
@@ -218,42 +214,3 @@ def _seen(trial: Measured, way: _WayToCut, cut: _Step) -> CutSeen:
         and (event.get("switch"), event.get("span")) == (way.site, way.span)
     ]
     return CutSeen(cut["t_ns"], way.to_site_ns, way.span_delay_ns, min(seen_ns, default=None))
-
-
-def loss_over_time(trial: Measured, workload: ProbeWorkload, bin_ms: int) -> Iterator[Point]:
-    """Share of a probe's packets lost, in bins of their due time, where packets were due."""
-    flow = probe_flow(trial, workload)
-    got = np.unique(flow.rows[:, 0])
-    bin_ns, from_ns = bin_ms * NS_PER_MS, trial.start_ns
-    while from_ns < trial.stop_ns:
-        first, last = flow.sequences_due(from_ns, from_ns + bin_ns)
-        if last > first:
-            received = int(np.searchsorted(got, last) - np.searchsorted(got, first))
-            yield {
-                "t_s": round(trial.seconds(from_ns), 6),
-                "lost_percent": round(100 * (last - first - received) / (last - first), 3),
-            }
-        from_ns += bin_ns
-
-
-def around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
-    """Every packet due around the first cut: its delay, or that it was lost."""
-    cuts = trial.taken("cut")
-    if not cuts:
-        return
-    flow, cut_ns = probe_flow(trial, workload), cuts[0]["t_ns"]
-    first, last = flow.sequences_due(
-        cut_ns - round(ZOOM_BEFORE_MS * NS_PER_MS), cut_ns + round(ZOOM_AFTER_MS * NS_PER_MS)
-    )
-    delays_ms = {
-        int(row[0]): (int(row[2]) - int(row[1])) / NS_PER_MS
-        for row in flow.rows[(flow.rows[:, 0] >= first) & (flow.rows[:, 0] < last)]
-    }
-    step = max(1, (last - first) // 400)
-    for sequence in range(first, last, step):
-        due_ns = flow.schedule.due_ns(flow.rate_pps, sequence)
-        yield {
-            "t_ms": round((due_ns - cut_ns) / NS_PER_MS, 3),
-            "delay_ms": delays_ms.get(sequence, 0),
-            "fate": "delivered" if sequence in delays_ms else "lost",
-        }

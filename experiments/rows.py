@@ -10,6 +10,7 @@ Figures = Mapping[str, Any]
 """One policy's figures of one workload."""
 MISSING = "–"
 FAILED = "failed"
+_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,10 @@ def example(workload: Sequence[Figures | None]) -> Figures:
 def number(value: float | None, digits: int = 1) -> str:
     """A figure with a fixed number of decimals; a dash for none."""
     return MISSING if value is None else f"{value:,.{digits}f}"
+
+
+def figure_text(value: float | None) -> str:
+    """A figure of any size with the digits that count; a dash for none."""
+    if value is None:
+        return MISSING
+    return f"{value:.{_DIGITS}g}" if abs(value) < 1e4 else f"{value:,.0f}"

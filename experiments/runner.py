@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from experiments.disk import no_more
-from experiments.evaluate import measured
 from experiments.one_trial import run_trial
 from experiments.preparation import prepare_workloads
 from experiments.progress import TrialProgress
-from experiments.report import write_report
-from experiments.report_data import TrialData
+from experiments.report.page import write_report
+from experiments.report.read import TOPOLOGY_FILE
 from experiments.run_folder import RunFolder, TrialFolder, write_json
 from experiments.scenario_load import LoadedScenario
 from experiments.summary import TrialOutcome, summarise
-from experiments.trial_job import Job, TrialResult
+from experiments.trial_job import Job
 from guest import GuestKernel
 from topologies.plan import NetworkPlan, make_plan
+
+REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def run(
     FailedRunError when the disk takes no more; trials that were whole by then are kept.
     """
     try:
-        return _run(loaded, folder, kernel, progress)
+        result = _run(loaded, folder, kernel, progress)
     except OSError as error:
         whole = folder.give_up()
         kept = f"{_counted(whole)} kept in {folder.path}" if whole else "No trial was kept"
@@ -58,6 +59,13 @@ def run(
     except BaseException:
         folder.give_up()
         raise
+    # The run is whole by now, with or without its page.
+    page = result.folder / REPORT_FILE
+    try:
+        write_report(page, [result.folder])
+    except OSError as error:
+        raise no_more(page, error, "The run is whole; fibercut report writes its page") from None
+    return result
 
 
 def _counted(whole: int) -> str:
@@ -73,6 +81,8 @@ def _run(
     started_s = time.monotonic()
     scenario = loaded.scenario
     shutil.copy(loaded.path, folder.path / "scenario.yaml")
+    topology = loaded.topology.model_dump(mode="json", by_alias=True)
+    write_json(folder.path / TOPOLOGY_FILE, topology)
     plan = scenario_plan(loaded)
     jobs = [
         Job(plan=plan, scenario=scenario, policy=policy, seed=seed)
@@ -86,7 +96,6 @@ def _run(
     extra = {"guest_kernel": kernel.release if kernel else None}
     summary = summarise(loaded, outcomes, wall_s, extra)
     write_json(folder.path / "summary.json", summary)
-    write_report(folder.path / "report.html", summary, _measured(jobs, outcomes, folder))
     return RunResult(summary, folder.finish())
 
 
@@ -154,14 +163,3 @@ def _ctrl_c(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _measured(jobs: list[Job], outcomes: list[TrialOutcome], folder: RunFolder) -> list[TrialData]:
-    """What the report draws: each policy's trial with the scenario's own seed."""
-    found = []
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        if outcome.figures is not None and job.seed == job.scenario.seed:
-            trial = folder.trial(job.policy, job.seed)
-            result = TrialResult.model_validate(trial.read_json("trial.json"))
-            found.append(TrialData(job.policy, job.scenario, measured(trial, job, result)))
-    return found

@@ -8,9 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from experiments.flat import chosen
-from experiments.rows import MISSING
-
-_DIGITS = 4
+from experiments.rows import MISSING, figure_text
 
 
 def tables(statistics: Mapping[str, Any], figures: Sequence[str]) -> Iterator[Table]:
@@ -35,10 +33,10 @@ def _quantiles(name: str, samples: Sequence[Mapping[str, Any]], level: str) -> T
         else:
             cells += [
                 str(found["missing"]),
-                _with_interval(found["median"], found["median_ci"]),
-                _with_interval(found["p95"], found["p95_ci"]),
-                _number(found["p99"]),
-                _number(found["max"]),
+                with_interval(found["median"], found["median_ci"]),
+                with_interval(found["p95"], found["p95_ci"]),
+                figure_text(found["p99"]),
+                figure_text(found["max"]),
             ]
         table.add_row(*map(str, sample["point"].values()), *cells)
     return table
@@ -53,8 +51,8 @@ def _differences(name: str, comparisons: Sequence[Mapping[str, Any]], level: str
             *map(str, one["point"].values()),
             f"{one['second']} less {one['first']}",
             str(found["n"]),
-            _with_interval(found["median"], found["median_ci"]),
-            _with_interval(found["mean"], found["mean_ci"]),
+            with_interval(found["median"], found["median_ci"]),
+            with_interval(found["mean"], found["mean_ci"]),
         )
     return table
 
@@ -69,13 +67,8 @@ def _table(name: str, point: Mapping[str, Any], columns: Sequence[str]) -> Table
     return table
 
 
-def _with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    """A figure with the interval in which it may lie, if one is known."""
     if interval is None:
-        return _number(value)
-    return f"{_number(value)} \\[{_number(interval[0])}, {_number(interval[1])}]"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return MISSING
-    return f"{value:.{_DIGITS}g}" if abs(value) < 1e4 else f"{value:,.0f}"
+        return figure_text(value)
+    return f"{figure_text(value)} \\[{figure_text(interval[0])}, {figure_text(interval[1])}]"

@@ -7,7 +7,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def ended(command: Callable[[], object]) -> int:
         status, message = _told(error)
         click.echo(message, err=True)
     return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def cannot_write(path: Path, option: str) -> Iterator[None]:
+    """What the system says against writing a file is bad input of the option that names it."""
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot write {str(path)!r}: {error.strerror}"
+        raise click.BadParameter(message, param_hint=option) from None
 
 
 def _told(error: BaseException) -> tuple[int, str]:

@@ -17,6 +17,8 @@ COMMANDS = {
     "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
     "study": ("experiments.cli.study:study", "Run a grid of scenarios, and tell its statistics."),
     "export": ("experiments.cli.export:export", "Write a run's tables as CSV or Parquet files."),
+    "report": ("experiments.cli.report:report", "Write a run's report, or figures for a paper."),
+    "compare": ("experiments.cli.compare:compare", "Two runs or policies, and how they differ."),
     "list": ("experiments.cli.listing:list_", "List scenarios, studies, topologies and policies."),
     "topology": ("experiments.cli.topology:topology", "Show a topology, or write it to a file."),
     "schema": ("experiments.cli.topology:schema", "The JSON Schema of scenarios or topologies."),

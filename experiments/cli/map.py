@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from experiments.cli import values
+from experiments.cli.ending import cannot_write
 from experiments.cli.import_options import tell_notes
 from experiments.cli.telling import json_option, print_json, quiet_option, say
 from experiments.cli.values import Integer, Number, OneOf
@@ -67,11 +68,8 @@ def map_(
         allowed = ", ".join(MAP_SUFFIXES)
         raise click.BadParameter(f"{str(path)!r} must end in {allowed}", param_hint="--out")
     options = MapOptions(width_px=float(width), labels=labels, land=land)
-    try:
+    with cannot_write(path, "--out"):
         write_map(found, path, options, Theme(theme), pixel_ratio)
-    except OSError as error:
-        message = f"cannot write {str(path)!r}: {error.strerror}"
-        raise click.BadParameter(message, param_hint="--out") from None
     sites, spans = len(found.sites), len(found.spans)
     if as_json:
         print_json({"file": str(path), "topology": found.name, "sites": sites, "spans": spans})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import parquet
 
 from experiments.measurements.catalogue import PROBES, WORKLOAD, Table
@@ -15,6 +18,7 @@ from experiments.measurements.schema import lists_of
 from traffic.probe_log import Rows
 
 R = TypeVar("R")
+_ROWS = 1 << 16
 
 
 def arrivals(folder: Path, workload: str, dscp: int) -> Rows:
@@ -24,6 +28,34 @@ def arrivals(folder: Path, workload: str, dscp: int) -> Rows:
     """
     found = _read(folder, PROBES, workload, ("class", "=", dscp))
     return np.stack([column.to_numpy() for column in found.columns], axis=1)
+
+
+def arrival_pieces(folder: Path, workload: str, dscp: int) -> Iterator[Rows]:
+    """The same as `arrivals`, a piece at a time: memory does not grow with the record."""
+    path = folder / f"{PROBES.name}.parquet"
+    names = [field.name for field in fields(PROBES.record)]
+    try:
+        with parquet.ParquetFile(path) as file:
+            for group in _groups_with(file, workload):
+                columns = [WORKLOAD, "class", *names]
+                for batch in file.iter_batches(_ROWS, row_groups=[group], columns=columns):
+                    mine = pc.and_(
+                        pc.equal(batch[WORKLOAD], workload), pc.equal(batch["class"], dscp)
+                    )
+                    kept = batch.filter(mine)
+                    yield np.stack([kept[name].to_numpy() for name in names], axis=1)
+    except (pa.ArrowException, KeyError) as error:
+        why = str(error).partition(". ")[0]
+        raise ValueError(f"{path} is damaged: {why}") from None
+
+
+def _groups_with(file: parquet.ParquetFile, workload: str) -> Iterator[int]:
+    """The row groups that may hold rows of a workload."""
+    column = file.schema_arrow.get_field_index(WORKLOAD)
+    for group in range(file.num_row_groups):
+        known = file.metadata.row_group(group).column(column).statistics
+        if known is None or not known.has_min_max or known.min <= workload <= known.max:
+            yield group
 
 
 def records(folder: Path, table: Table[R], workload: str) -> list[R]:

@@ -245,6 +245,26 @@ def _points(trial: Measured, workload: InferenceWorkload) -> Iterator[Point]:
             }
 
 
+def _distribution(trial: Measured, workload: InferenceWorkload) -> Iterator[Point]:
+    """Of each phase the times to first token by rank; failed requests are never answered."""
+    from experiments.inference_evaluation import logged  # noqa: PLC0415 - not in the trial
+
+    requests = logged(trial, workload)
+    for phase in trial.phases:
+        due = [request for request in requests if phase.holds(request.due_ns)]
+        times_ms = sorted(
+            request.ttft_ns / NS_PER_MS
+            for request in due
+            if request.status == "ok" and request.ttft_ns is not None
+        )
+        for rank, ttft_ms in enumerate(times_ms, start=1):
+            yield {
+                "phase": phase.name,
+                "ttft_ms": round(ttft_ms, 3),
+                "share": round(rank / len(due), 6),
+            }
+
+
 KIND = Kind(
     fields=InferenceWorkload,
     group="inference",
@@ -257,12 +277,22 @@ KIND = Kind(
     rows=_rows,
     charts=(
         Chart(
-            "Inference",
-            "Time to first token of each request, by when it was sent.",
+            "Requests: time to first token",
+            "Each answered request, by when it was sent.",
             _points,
             y="ttft_ms",
             y_title="first token, ms",
             logarithmic=True,
+        ),
+        Chart(
+            "Requests: time to first token, by phase",
+            "How many of all requests of a phase had their first token within a time. A line that "
+            "ends below 1 tells of requests that were never answered.",
+            _distribution,
+            y="ttft_ms",
+            y_title="first token within, ms",
+            logarithmic=True,
+            form="distribution",
         ),
     ),
 )

@@ -214,7 +214,8 @@ class Record:
 class Chart(Generic[W]):
     """A chart of the report. points: its marks, with `t_s` and the field `y`.
 
-    form `around-cut` takes points with `t_ms` and a `fate` (see the kind `probe`).
+    form `distribution` takes points with `phase`, the field `y` and `share`, instead: the share
+    of all values of that phase that are at most `y`, by rising `y`.
     """
 
     title: str
@@ -224,7 +225,7 @@ class Chart(Generic[W]):
     y_title: str
     mark: Literal["line", "point"] = "point"
     logarithmic: bool = False
-    form: Literal["over-time", "around-cut"] = "over-time"
+    form: Literal["over-time", "distribution"] = "over-time"
 
 
 def _no_problems(_record: Record) -> Iterator[Problem]:

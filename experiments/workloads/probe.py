@@ -87,14 +87,8 @@ def _figures(trial: Measured, workload: ProbeWorkload) -> Figures:
     return probe_figures(trial, workload)
 
 
-def _around_cut(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
-    from experiments.probe_figures import around_cut  # noqa: PLC0415 - no NumPy in the trial
-
-    return around_cut(trial, workload)
-
-
 def _loss(trial: Measured, workload: ProbeWorkload) -> Iterator[Point]:
-    from experiments.probe_figures import loss_over_time  # noqa: PLC0415 - no NumPy in the trial
+    from experiments.probe_points import loss_over_time  # noqa: PLC0415 - no NumPy in the trial
 
     return loss_over_time(trial, workload, BIN_MS)
 
@@ -177,21 +171,10 @@ KIND = Kind(
     note=_note,
     charts=(
         Chart(
-            "Around the cut, packet by packet",
-            (
-                "Each mark is one probe packet: its one-way delay at the moment it was sent, "
-                "or a cross if it was lost."
-            ),
-            _around_cut,
-            y="delay_ms",
-            y_title="delay, ms",
-            form="around-cut",
-        ),
-        Chart(
             "Loss over the whole run",
             (
-                f"Share of each probe's packets lost, in steps of {BIN_MS} ms. "
-                "The shaded time is when the fibre was cut."
+                f"Share of each probe's packets lost, in steps of {BIN_MS} ms or more. "
+                "The shaded time is when something was broken."
             ),
             _loss,
             y="lost_percent",

@@ -186,8 +186,8 @@ def _points(trial: Measured, workload: TrainingFields) -> Iterator[Point]:
 LOGS = logs_of(STEPS)
 CHARTS: tuple[Chart[Any], ...] = (
     Chart(
-        "Training",
-        "From the end of computing to the end of the step, by when it began.",
+        "Training steps",
+        "Each step's all-reduce, from the end of computing to the end of the step.",
         _points,
         y="allreduce_ms",
         y_title="all-reduce, ms",

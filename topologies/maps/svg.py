@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topologies.maps.labels import FONT_PX
 from topologies.maps.legend import legend_height, legend_lines
 from topologies.maps.marks import badge, site_symbol, span_strokes
-from topologies.maps.scene import ConduitMark, Label, Scene, SiteMark, SpanLine
+from topologies.maps.scene import ConduitMark, Facts, Label, Scene, SiteMark, SpanLine
 from topologies.maps.shapes import line_path, number, ring_path, text
 from topologies.maps.style import FONTS, Theme, style_sheet
 
@@ -42,6 +42,16 @@ def describe(scene: Scene) -> str:
 
 def drawing(scene: Scene) -> Iterator[str]:
     """Everything on the map itself, from the back to the front."""
+    yield from background(scene)
+    yield '<g id="spans">'
+    for span in sorted(scene.spans, key=lambda span: span.width):
+        yield _span(span)
+    yield "</g>"
+    yield from marks(scene)
+
+
+def background(scene: Scene) -> Iterator[str]:
+    """What lies under the spans: land, grid and conduits."""
     yield '<g id="ground">'
     grid = "".join(line_path(line) for line in scene.graticule)
     land = "".join(ring_path(ring) for ring in scene.land)
@@ -51,10 +61,12 @@ def drawing(scene: Scene) -> Iterator[str]:
     lines = {span.id: span for span in scene.spans}
     for conduit in scene.conduits:
         yield _conduit(conduit, lines)
-    yield '</g><g id="spans">'
-    for span in sorted(scene.spans, key=lambda span: span.width):
-        yield _span(span)
-    yield '</g><g id="badges">'
+    yield "</g>"
+
+
+def marks(scene: Scene) -> Iterator[str]:
+    """What stands on the spans: conduits' letters, sites and their names."""
+    yield '<g id="badges">'
     for conduit in scene.conduits:
         yield from _badges(conduit)
     yield '</g><g id="sites">'
@@ -66,7 +78,8 @@ def drawing(scene: Scene) -> Iterator[str]:
     yield "</g>"
 
 
-def _told(facts: tuple[tuple[str, str], ...]) -> str:
+def told(facts: Facts) -> str:
+    """The facts about a thing as the title that a browser shows when it is pointed at."""
     return f"<title>{text(chr(10).join(f'{word}: {value}' for word, value in facts))}</title>"
 
 
@@ -84,7 +97,7 @@ def _span(span: SpanLine) -> str:
     path = "".join(line_path(piece) for piece in span.pieces)
     edge = f'<path class="edge" stroke-width="{span.width + 1.4:g}" d="{path}"/>'
     strokes = span_strokes(path, span.fibre, span.width, span.subsea)
-    return f'<g class="span" data-id="{text(span.id)}">{_told(span.facts)}{edge}{strokes}</g>'
+    return f'<g class="span" data-id="{text(span.id)}">{told(span.facts)}{edge}{strokes}</g>'
 
 
 def _badges(conduit: ConduitMark) -> Iterator[str]:
@@ -96,7 +109,7 @@ def _badges(conduit: ConduitMark) -> Iterator[str]:
 def _site(site: SiteMark) -> str:
     where = f'transform="translate({number(site.x)} {number(site.y)})"'
     return (
-        f'<g class="site at" data-id="{text(site.id)}" {where}>{_told(site.facts)}'
+        f'<g class="site at" data-id="{text(site.id)}" {where}>{told(site.facts)}'
         f"<g>{site_symbol(site.kind, site.radius, site.is_controller)}</g></g>"
     )
 
