@@ -15,7 +15,7 @@ from experiments.faults import Fault
 from experiments.phases import Phase, phases
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
-from topologies.spec import Strict
+from topologies.spec import FibreType, Strict
 
 
 class Clock(StrEnum):
@@ -57,6 +57,8 @@ class Scenario(Strict):
     description: str = ""
     topology: str
     """A catalogue name, a formula, a TopoHub key or a file, relative to the scenario's folder."""
+    fibre: FibreType | None = None
+    """All spans are of this fibre instead of what the topology says: what if?"""
     clock: Clock = Clock.VIRTUAL
     scale: float = Field(default=10_000.0, ge=1, le=1e9)
     """Capacities and data volumes are divided by this; times never are."""

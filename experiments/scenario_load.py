@@ -87,4 +87,6 @@ def check_scenario(
     problems += semantic_problems(data, topology, document.locate, path.parent)
     if problems or scenario is None or topology is None:
         raise InputError(problems)
+    if scenario.fibre is not None:
+        topology = topology.with_fibre(scenario.fibre)
     return LoadedScenario(path, scenario, topology)
