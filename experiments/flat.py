@@ -14,9 +14,9 @@ HEADLINES = (
     "probes.*.failover.tbm_ms",
     "probes.*.failover.recovery_ms",
     "probes.*.total.lost",
-    "*.*.phases.during.allreduce_p50_ms",
-    "*.*.phases.during.allreduce_max_ms",
-    "*.*.phases.during.step_p50_ms",
+    "training.*.during.allreduce_p50_ms",
+    "training.*.during.allreduce_max_ms",
+    "training_loops.*.during.step_p50_ms",
     "*.*.phases.during.failed",
     "*.*.phases.during.ttft_p99_ms",
 )

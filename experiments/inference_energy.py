@@ -56,9 +56,7 @@ def prepare_energy(workload: InferenceWorkload, given: Preparation) -> None:
     if workload.joules_per_token is None:
         return
     sites = {name: site for site in given.topology.sites for name, _ in host_names(site)}
-    rates = {
-        host: [getattr(sites[host], name) for name in _FIELDS] for host in workload.candidates
-    }
+    rates = {host: [getattr(sites[host], name) for name in _FIELDS] for host in workload.candidates}
     write_json(given.folder / _FILE, rates)
 
 

@@ -49,7 +49,7 @@ def run(
     """
     started_s = time.monotonic()
     scenario = loaded.scenario
-    shutil.copy(loaded.path, folder.path / "scenario.yaml")
+    _keep_scenario(loaded, folder.path / "scenario.yaml")
     plan = scenario_plan(loaded)
     jobs = [
         Job(plan=plan, scenario=scenario, policy=policy, seed=seed)
@@ -65,6 +65,13 @@ def run(
     write_json(folder.path / "summary.json", summary)
     write_report(folder.path / "report.html", summary, _measured(jobs, outcomes, folder))
     return RunResult(summary, folder.finish())
+
+
+def _keep_scenario(loaded: LoadedScenario, path: Path) -> None:
+    if loaded.text is None:
+        shutil.copy(loaded.path, path)
+    else:
+        path.write_text(loaded.text, encoding="utf-8")
 
 
 def scenario_plan(loaded: LoadedScenario) -> NetworkPlan:

@@ -31,6 +31,8 @@ class LoadedScenario:
     path: Path
     scenario: Scenario
     topology: Topology
+    text: str | None = None
+    """What was given, where it is no file's content."""
 
 
 def shipped_scenarios() -> dict[str, Path]:

@@ -13,8 +13,7 @@ from rich.console import Console
 from experiments.cli.ending import FAILED
 from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.sample_table import tables
-from experiments.scenario import Clock
-from experiments.study.load import LoadedPoint, LoadedStudy, load_study
+from experiments.study.load import LoadedPoint, LoadedStudy, load_study, require_virtual
 from guest import provide_kernel
 from topologies.problems import InputError, Problem
 
@@ -69,7 +68,7 @@ def _study(
     if trials > _ASK_ABOVE and not yes:
         _ask(loaded, trials)
     checked = loaded.checked_points()
-    _require_virtual(checked, loaded)
+    require_virtual(checked, loaded)
     if check:
         click.echo(f"{name}: valid ({_described(loaded, checked, trials)})")
         return 0
@@ -93,12 +92,6 @@ def _ask(loaded: LoadedStudy, trials: int) -> None:
         return
     message = f"{told}; leave out values of the grid or seeds, or give --yes to run them all"
     raise InputError([Problem(loaded.document.locate(("grid",)), message)])
-
-
-def _require_virtual(checked: list[LoadedPoint], loaded: LoadedStudy) -> None:
-    if any(one.loaded.scenario.clock is Clock.REAL for one in checked):
-        message = "a study needs the clock virtual: side by side, real networks disturb each other"
-        raise InputError([Problem(loaded.scenario.locate(("clock",)), message)])
 
 
 def _described(loaded: LoadedStudy, checked: list[LoadedPoint], trials: int) -> str:
