@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.captures import capture_figures
 from experiments.control import controller_events
+from experiments.fidelity.guard import FILE as FIDELITY
 from experiments.run_folder import TrialFolder
 from experiments.scenario import scenario_phases
 from experiments.trial_job import Job, TrialResult
@@ -25,12 +26,13 @@ def evaluate(folder: TrialFolder, job: Job, result: TrialResult) -> dict[str, An
         kind = kind_of(workload)
         figures[kind.group][workload.name] = kind.figures(trial, workload)
     figures["captures"] = capture_figures(folder.samples, job.scenario.captures)
+    figures["fidelity"] = folder.read_json(FIDELITY) if (folder.path / FIDELITY).exists() else {}
     return figures
 
 
 def no_figures() -> dict[str, Any]:
     """The figures of a trial that measured nothing."""
-    return {kind.group: {} for kind in KINDS.values()} | {"captures": {}}
+    return {kind.group: {} for kind in KINDS.values()} | {"captures": {}, "fidelity": {}}
 
 
 def measured(folder: TrialFolder, job: Job, result: TrialResult) -> Measured:

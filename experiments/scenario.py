@@ -12,6 +12,7 @@ from pydantic import Field
 
 from experiments.captures import Capture
 from experiments.faults import Fault
+from experiments.fidelity.limits import FidelityLimits
 from experiments.phases import Phase, phases
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
@@ -70,6 +71,8 @@ class Scenario(Strict):
     """Spans serve interactive data (by its DSCP, such as EF) ahead of best effort."""
     bfd: Bfd = Bfd()
     healing: Healing = Healing()
+    fidelity: FidelityLimits = FidelityLimits()
+    """What the machine may do to a trial before it is void."""
     policies: tuple[str, ...] = Field(default=("fast-reroute-reoptimise",), min_length=1)
     warmup_s: float = Field(default=1.0, ge=0)
     """Left out of every statistic."""

@@ -84,7 +84,7 @@ def sample_frame(folder: Path, start_ns: int | None) -> pd.DataFrame:
 
 def _reader(name: str) -> Callable[[Path], pd.DataFrame] | None:
     if name.endswith(".parquet"):
-        return pd.read_parquet
+        return lambda path: pd.DataFrame(pd.read_parquet(path))
     if name.endswith(".jsonl"):
         return lambda path: pd.DataFrame(read_jsonl(path))
     if ".i64x3" in name and not name.endswith(".json"):
