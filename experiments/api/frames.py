@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet
 
 from experiments.flat import chosen, flat
 from experiments.run_folder import read_jsonl
@@ -15,6 +16,7 @@ from traffic.probe_log import read_rows
 
 _ROWS = ("sequence", "transmit_ns", "receive_ns")
 _NOT_FIGURES = ("status", "reason", "digest", "virtual_s", "wall_s", "policy", "seed")
+_BEGUN = ("transmit_ns", "due_ns", "start_ns")
 _QUANTILES = ("median", "p95", "p99")
 
 
@@ -54,20 +56,48 @@ def _estimate(found: Mapping[str, Any]) -> dict[str, Any]:
     return cells
 
 
-def event_frame(path: Path, start_ns: int | None) -> pd.DataFrame:
+def event_frame(trial: Path, start_ns: int | None) -> pd.DataFrame:
     """The events of a trial in the order of their times; `t_s` is the scenario's time."""
-    frame = pd.DataFrame(read_jsonl(path))
-    if start_ns is not None and "t_ns" in frame:
-        frame.insert(0, "t_s", (frame["t_ns"] - start_ns) / NS_PER_S)
+    table = trial / "events.parquet"
+    if table.exists():
+        return pd.DataFrame(pd.read_parquet(table))
+    frame = pd.DataFrame(read_jsonl(trial / "events.jsonl"))
+    return _with_seconds(frame, start_ns or 0, ("t_ns",))
+
+
+def sample_frame(samples: Path, workload: str, start_ns: int | None) -> pd.DataFrame:
+    """A workload's measurements in a trial's folder of samples.
+
+    `t_s` is the scenario's time at which a packet or request was due, or a step began. Of a
+    trial that failed there are no tables, but what the programs wrote; `file` says which one.
+    Raises FileNotFoundError if there is nothing.
+    """
+    tables = [
+        frame
+        for path in sorted(samples.glob("*.parquet"))
+        if len(frame := _of_workload(path, workload))
+    ]
+    if tables:
+        return _with_seconds(pd.concat(tables, ignore_index=True), 0, _BEGUN)
+    return _with_seconds(_as_written(samples / workload), start_ns or 0, _BEGUN)
+
+
+def _of_workload(path: Path, workload: str) -> pd.DataFrame:
+    if "workload" not in pyarrow.parquet.read_schema(path).names:
+        return pd.DataFrame()
+    return pd.DataFrame(pd.read_parquet(path, filters=[("workload", "==", workload)]))
+
+
+def _with_seconds(frame: pd.DataFrame, start_ns: int, columns: Iterable[str]) -> pd.DataFrame:
+    """With the scenario's time of the first of some columns that is there."""
+    begun = next((column for column in columns if column in frame), None)
+    if begun is not None and "t_s" not in frame:
+        frame.insert(0, "t_s", (frame[begun] - start_ns) / NS_PER_S)
     return frame
 
 
-def sample_frame(folder: Path, start_ns: int | None) -> pd.DataFrame:
-    """A workload's raw measurements, of all its files; `file` says from which.
-
-    Times are ns of the trial's clock; `t_s` is the scenario's time of what has a transmit or due
-    time. Raises FileNotFoundError if there are none.
-    """
+def _as_written(folder: Path) -> pd.DataFrame:
+    """What a workload's programs wrote, of all their files."""
     frames = []
     for path in sorted(folder.glob("*")):
         reader = _reader(path.name)
@@ -75,16 +105,10 @@ def sample_frame(folder: Path, start_ns: int | None) -> pd.DataFrame:
             frames.append(reader(path).assign(file=path.name))
     if not frames:
         raise FileNotFoundError(f"no measurements in {folder}")
-    whole = pd.concat(frames, ignore_index=True)
-    begun = next((c for c in ("transmit_ns", "due_ns", "start_ns") if c in whole), None)
-    if start_ns is not None and begun is not None:
-        whole.insert(0, "t_s", (whole[begun] - start_ns) / NS_PER_S)
-    return whole
+    return pd.concat(frames, ignore_index=True)
 
 
 def _reader(name: str) -> Callable[[Path], pd.DataFrame] | None:
-    if name.endswith(".parquet"):
-        return lambda path: pd.DataFrame(pd.read_parquet(path))
     if name.endswith(".jsonl"):
         return lambda path: pd.DataFrame(read_jsonl(path))
     if ".i64x3" in name and not name.endswith(".json"):

@@ -63,7 +63,7 @@ class Run:
         policy, seed: default: the first policy, the scenario's seed.
         """
         trial, start_ns = self._trial(policy, seed)
-        return event_frame(trial.path / "events.jsonl", start_ns)
+        return event_frame(trial.path, start_ns)
 
     def samples(
         self, workload: str, policy: str | None = None, seed: int | None = None
@@ -73,7 +73,7 @@ class Run:
         Raises FileNotFoundError if there are none.
         """
         trial, start_ns = self._trial(policy, seed)
-        return sample_frame(trial.samples / workload, start_ns)
+        return sample_frame(trial.samples, workload, start_ns)
 
     def _trial(self, policy: str | None, seed: int | None) -> tuple[TrialFolder, int | None]:
         policy = policy or next(iter(self.summary["policies"]))
