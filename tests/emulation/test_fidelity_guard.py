@@ -17,7 +17,7 @@ def test_a_process_that_polls_the_clock_is_found_by_name() -> None:
     readings = watched(_SPIN)
     assert readings["spin_process"] is not None
     assert str(readings["spin_process"]).startswith("python")
-    [told] = broken_limits(readings, FidelityLimits())
+    [told] = broken_limits(readings, FidelityLimits(spin_share=0.3))
     assert "kept the virtual clock from going on" in told
 
 
