@@ -20,9 +20,11 @@ from experiments.coverage import coverage, failures
 from experiments.doctor import examine_machine
 from experiments.failure import FailedRunError
 from experiments.scenario_load import LoadedScenario
+from experiments.schemas import schema_text
 from experiments.versions import fibercut_version
 from guest import GuestError, GuestResult, GuestSettings, SetupError, provide_kernel
 from guest import run as run_in_guest
+from topologies.builder.leftovers import leftovers, sweep
 from topologies.lint import lint
 from topologies.maps import write_map
 from topologies.plan import make_plan
@@ -47,6 +49,7 @@ __all__ = [
     "examine_machine",
     "failures",
     "fibercut_version",
+    "leftovers",
     "lint",
     "load_run",
     "load_study_run",
@@ -56,8 +59,10 @@ __all__ = [
     "run",
     "run_in_guest",
     "scenario",
+    "schema_text",
     "shipped",
     "study",
+    "sweep",
     "topology",
     "topology_text",
     "validate",
