@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class StudyRun:
     """
 
     folder: Path
-    table: Mapping[str, Any]
+    table: Mapping[str, Any] = field(repr=False)
 
     @property
     def trials(self) -> pd.DataFrame:
