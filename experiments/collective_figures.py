@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from experiments.collective_bound import Ways, collective_s
+from experiments.measurements.catalogue import COLLECTIVES as LOGGED
+from experiments.measurements.reading import records
 from experiments.phases import Phase
 from experiments.rows import Figures
 from experiments.workloads.kind import Measured
-from experiments.workloads.ranks import RankFields, algorithm_of, log_files, shape
+from experiments.workloads.ranks import RankFields, algorithm_of, shape
 from traffic.clock import NS_PER_S
 from traffic.collectives.catalogue import COLLECTIVES
 from traffic.collectives.schedule import ELEMENT_BYTES
-from traffic.logs import CollectiveRun, read_collectives
+from traffic.logs import CollectiveRun
 
 TYPE = "uint32"
 
@@ -47,11 +49,11 @@ def collective_figures(
     trial: Measured, workload: RankFields, collective: str, root: int = 0
 ) -> Figures:
     """All sizes of all phases. Raises OSError or ValueError for damaged logs."""
-    logs = [read_collectives(file) for file in log_files(trial, workload)]
     algorithm = algorithm_of(workload, collective)
     operations: dict[int, list[CollectiveRun]] = defaultdict(list)
-    for run in (run for log in logs for run in log if not run.warm_up):
-        operations[run.iteration].append(run)
+    for run in runs_of(trial, workload):
+        if not run.warm_up:
+            operations[run.iteration].append(run)
     ways = Ways(trial.plan, workload.ranks)
     bounds_s = {
         size: collective_s(
@@ -60,21 +62,27 @@ def collective_figures(
         )
         for size in sorted({runs[0].bytes for runs in operations.values()})
     }  # fmt: skip
-    factor = COLLECTIVES[collective].bus_factor(len(workload.ranks))
+    ranks = len(workload.ranks)
+    factor = COLLECTIVES[collective].bus_factor(ranks)
     return {
         "collective": collective,
         "algorithm": algorithm,
-        "ranks": len(workload.ranks),
+        "ranks": ranks,
         "type": TYPE,
         "redop": "sum" if COLLECTIVES[collective].reduces else "none",
         "phases": {
             phase.name: [
-                asdict(_size(size, bound_s, factor, _of(operations.values(), phase, size), logs))
+                asdict(_size(size, bound_s, factor, _of(operations.values(), phase, size), ranks))
                 for size, bound_s in bounds_s.items()
             ]
             for phase in trial.phases
         },
     }
+
+
+def runs_of(trial: Measured, workload: RankFields) -> list[CollectiveRun]:
+    """What the ranks logged, rank by rank. Raises OSError or ValueError."""
+    return records(trial.samples, LOGGED, workload.name)
 
 
 def _of(
@@ -94,9 +102,9 @@ def _size(
     bound_s: float,
     factor: float,
     operations: Sequence[Sequence[CollectiveRun]],
-    logs: Sequence[Sequence[CollectiveRun]],
+    ranks: int,
 ) -> SizeFigures:
-    done = [runs for runs in operations if _is_whole(runs, len(logs))]
+    done = [runs for runs in operations if _is_whole(runs, ranks)]
     time_s = fmean(map(_time_s, done)) if done else None
     algbw_mbps = size * 8 / time_s / 1e6 if time_s else None
     wrong = [run.wrong for runs in done for run in runs]

@@ -33,7 +33,8 @@ def crafted_figures(trial: Measured, workload: CraftedWorkload, not_sent: int) -
         if len(frame) < at + NUMBER.size:
             continue
         (sequence,) = NUMBER.unpack_from(frame, at)
-        rows.append((sequence, schedule.due_ns(workload.rate_pps, sequence), at_ns))
+        due_ns = schedule.due_ns(workload.rate_pps, sequence)
+        rows.append((sequence, due_ns, at_ns - trial.clock_start_ns))
         flows[int.from_bytes(frame[UDP_OFFSET : UDP_OFFSET + 2], "big")] += 1
         marks += frame[_TOS_OFFSET] & 3 == _CONGESTION_MET
     stop_ns = workload.ends_ns(trial.start_ns, trial.stop_ns)

@@ -1,36 +1,75 @@
-"""One list of a trial's events: what the trial did and what the controller saw."""
+"""One table of a trial's events: what the trial did and what the controller saw."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import parquet
+
 from experiments.control import controller_events, events_file
+from experiments.measurements.storing import parquet_writer
 from experiments.run_folder import TrialFolder
 from experiments.trial_job import TrialResult
+from traffic.clock import NS_PER_S
 
-NS_PER_S = 1_000_000_000
+CONTROLLER, TRIAL = "controller", "trial"
+# What most of them have; all else is in `details`.
+_COLUMNS = pa.schema(
+    [
+        ("t_s", pa.float64()),
+        ("t_ns", pa.int64()),
+        ("source", pa.string()),
+        ("event", pa.string()),
+        ("switch", pa.string()),
+        ("span", pa.string()),
+        ("details", pa.string()),
+    ]
+)
+_DETAILS = "details"
 
 
 def merge_events(trial: TrialFolder, result: TrialResult) -> None:
-    """Write events.jsonl, in order of time, and remove the controller's own files.
+    """Write the trial's events in order of time, and remove the controller's own files.
 
-    `t_s` is the time after the start of the workloads; `source` is who tells.
+    Their times count from the start of the workloads; `source` is who tells.
     """
     start_ns = result.start_ns or 0
-    told = controller_events(trial.path)
-    events = [_event("controller", record, start_ns) for record in told]
-    events += [
-        _event("trial", {"event": f"fault-{step['step']}", **step}, start_ns)
-        for step in result.faults
-    ]
+    events = [_event(CONTROLLER, told, start_ns) for told in controller_events(trial.path)]
+    for taken in result.steps_since(start_ns):
+        event = {"event": f"fault-{taken['step']}", **taken}
+        events.append(_event(TRIAL, event, 0))
     events.sort(key=lambda event: event["t_ns"])
-    lines = "".join(json.dumps(event) + "\n" for event in events)
-    (trial.path / "events.jsonl").write_text(lines, encoding="utf-8")
+    columns = {name: [event.get(name) for event in events] for name in _COLUMNS.names}
+    with parquet_writer(trial.events, _COLUMNS) as writer:
+        writer.write_table(pa.table(columns, schema=_COLUMNS))
     for file in trial.path.glob(events_file(0).replace(".", "*.")):
         file.unlink()
 
 
-def _event(source: str, record: dict[str, Any], start_ns: int) -> dict[str, Any]:
-    t_ns = record["t_ns"]
-    return {"t_s": round((t_ns - start_ns) / NS_PER_S, 9), "source": source, **record}
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """A trial's events in order, as the controller told them but for their times.
+
+    Raises OSError, or ValueError if the file is damaged.
+    """
+    try:
+        rows = parquet.read_table(path).to_pylist()
+        return [_told(row) for row in rows]
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def _event(source: str, told: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
+    t_ns = told["t_ns"] - start_ns
+    event = {**told, "t_s": round(t_ns / NS_PER_S, 9), "t_ns": t_ns, "source": source}
+    more = {name: value for name, value in event.items() if name not in _COLUMNS.names}
+    return {**event, _DETAILS: json.dumps(more)}
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in row.items() if value is not None}
+    told |= json.loads(told.pop(_DETAILS))
+    return told

@@ -5,7 +5,7 @@ An *unimpaired* packet is neither lost, nor reordered, nor duplicated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +51,11 @@ class Outage:
     plbm_ms: packets lost / offered rate (equation 3).
     tbm_ms: as tblm_ms, from the transmit times in the packets.
     All three are 0 if nothing was lost, and None if the flow did not come back.
-    resolution_ms: time between two probe packets, the error bar of each.
+    resolution_ms: time between two probe packets. plbm_resolution_ms: by how much PLBM may be too
+    long or too short; tbm_resolution_ms, tblm_resolution_ms: by how much these may be too long
+    (TBM is never too short, and TBLM is if the delays of its two packets differ).
     resumed_sent_ns: transmit time of the first unimpaired packet after the outage.
+    warnings: where the methods disagree by more than that, and why.
     """
 
     lost: int
@@ -61,6 +64,10 @@ class Outage:
     tbm_ms: float | None
     resolution_ms: float
     resumed_sent_ns: int | None
+    plbm_resolution_ms: float | None = None
+    tblm_resolution_ms: float | None = None
+    tbm_resolution_ms: float | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def recovered(self) -> bool:
@@ -141,20 +148,79 @@ def outage(flow: ProbeFlow, from_ns: int, until_ns: int) -> Outage:
     first, last = flow.sequences_due(from_ns, until_ns)
     lost = _first_episode(flow, np.setdiff1d(np.arange(first, last), flow.rows[:, 0]))
     if lost.size == 0:
-        return Outage(0, 0.0, 0.0, 0.0, resolution_ms, None)
+        # Whatever fell between two packets went unseen.
+        return Outage(
+            lost=0,
+            tblm_ms=0.0,
+            plbm_ms=0.0,
+            tbm_ms=0.0,
+            resolution_ms=resolution_ms,
+            resumed_sent_ns=None,
+            plbm_resolution_ms=resolution_ms,
+            tblm_resolution_ms=resolution_ms,
+            tbm_resolution_ms=resolution_ms,
+        )
     good = unimpaired(flow.rows)
     before = good[good[:, 0] < lost[0]]
     after = good[(good[:, 0] > lost[-1]) & (good[:, 0] < last)]
     if not len(before) or not len(after):
         return Outage(int(lost.size), None, None, None, resolution_ms, None)
+    return _outage(flow, lost, before[-1], after[0])
+
+
+def _outage(flow: ProbeFlow, lost: Sequences, before: Sequences, after: Sequences) -> Outage:
+    """From the packets lost, and the rows of the last good one before and the first one after."""
+    interval_ms = MS_PER_S / flow.rate_pps
+    tblm_ms = float(after[2] - before[2]) / NS_PER_MS
+    plbm_ms = lost.size * interval_ms
+    tbm_ms = float(after[1] - before[1]) / NS_PER_MS
+    surely_ms = _due_ms(flow, int(lost[-1])) - _due_ms(flow, int(lost[0]))
+    too_long_ms = tbm_ms - surely_ms
+    through = int(lost[-1] - lost[0]) + 1 - lost.size
+    warnings = _disagreements(plbm_ms, tbm_ms, tblm_ms, interval_ms, too_long_ms, through)
     return Outage(
         lost=int(lost.size),
-        tblm_ms=float(after[0, 2] - before[-1, 2]) / NS_PER_MS,
-        plbm_ms=lost.size * MS_PER_S / flow.rate_pps,
-        tbm_ms=float(after[0, 1] - before[-1, 1]) / NS_PER_MS,
-        resolution_ms=resolution_ms,
-        resumed_sent_ns=int(after[0, 1]),
+        tblm_ms=tblm_ms,
+        plbm_ms=plbm_ms,
+        tbm_ms=tbm_ms,
+        resolution_ms=interval_ms,
+        resumed_sent_ns=int(after[1]),
+        plbm_resolution_ms=interval_ms,
+        tblm_resolution_ms=too_long_ms,
+        tbm_resolution_ms=too_long_ms,
+        warnings=tuple(warnings),
     )
+
+
+def _due_ms(flow: ProbeFlow, sequence: int) -> float:
+    return flow.schedule.due_ns(flow.rate_pps, sequence) / NS_PER_MS
+
+
+def _disagreements(
+    plbm_ms: float,
+    tbm_ms: float,
+    tblm_ms: float,
+    interval_ms: float,
+    too_long_ms: float,
+    through: int,
+) -> Iterator[str]:
+    """Where no length of the outage is within the resolution of two methods.
+
+    through: packets that arrived between the first and the last one that were lost.
+    """
+    if plbm_ms + interval_ms < tbm_ms - too_long_ms:
+        yield (
+            f"PLBM is {tbm_ms - plbm_ms:.3f} ms less than TBM:"
+            f" {through} packets came through within the outage"
+        )
+    if abs(tblm_ms - tbm_ms) > too_long_ms:
+        word = "more" if tblm_ms > tbm_ms else "less"
+        way = "longer" if tblm_ms > tbm_ms else "shorter"
+        off_ms = abs(tblm_ms - tbm_ms)
+        yield (
+            f"TBLM is {off_ms:.3f} ms {word} than TBM:"
+            f" the first packet after the outage was so much {way} on its way"
+        )
 
 
 def _first_episode(flow: ProbeFlow, lost: Sequences) -> Sequences:

@@ -7,12 +7,12 @@ belongs to the stage in which it passed the point of local repair.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.failover import Outage, ProbeFlow, delivery
-from traffic.clock import NS_PER_MS
+from traffic.clock import NS_PER_MS, NS_PER_S
 
 Event = Mapping[str, Any]
 
@@ -45,13 +45,41 @@ class Move:
     reordered: int
 
 
-def lost_by_stage(flow: ProbeFlow, seen: CutSeen, found: Outage) -> dict[str, int] | None:
-    """Packets of an outage that were lost in flight, undetected, and until the switch-over.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A time of healing and what it cost; from_s, until_s: on the scenario's clock.
 
-    None if the flow did not come back or the failure was not seen.
+    sent: packets due in it; the others: of these.
+    """
+
+    from_s: float
+    until_s: float
+    sent: int
+    lost: int
+    duplicated: int
+    reordered: int
+
+
+def stage(flow: ProbeFlow, from_ns: int, until_ns: int, later_ns: int = 0) -> Stage:
+    """What became of the packets due in a time. later_ns: their way to where the stage happens."""
+    found = delivery(flow, from_ns, until_ns)
+    return Stage(
+        (from_ns + later_ns) / NS_PER_S,
+        (until_ns + later_ns) / NS_PER_S,
+        found.sent,
+        found.lost,
+        found.duplicated,
+        found.reordered,
+    )
+
+
+def repair_stages(flow: ProbeFlow, seen: CutSeen, found: Outage) -> dict[str, Stage]:
+    """`in_flight` on the span, `detection`, and `local_repair` at the point of local repair.
+
+    Empty if the flow did not come back or the failure was not seen.
     """
     if found.resumed_sent_ns is None or seen.detected_ns is None:
-        return None
+        return {}
     at_site = seen.cut_ns - seen.to_site_ns
     borders = (
         at_site - seen.span_delay_ns,
@@ -59,28 +87,58 @@ def lost_by_stage(flow: ProbeFlow, seen: CutSeen, found: Outage) -> dict[str, in
         max(at_site, seen.detected_ns - seen.to_site_ns),
         found.resumed_sent_ns,
     )
-    names = ("in_flight", "detection", "switchover")
+    names = ("in_flight", "detection", "local_repair")
     pairs = itertools.pairwise(borders)
     return {
-        name: delivery(flow, from_ns, until_ns).lost
+        name: stage(flow, from_ns, until_ns, seen.to_site_ns)
         for name, (from_ns, until_ns) in zip(names, pairs, strict=True)
     }
+
+
+def reversion_ns(
+    events: Sequence[Event], spans: Collection[str], since_ns: int, end_ns: int
+) -> tuple[int, int] | None:
+    """From the mend to the moment at which flows are back on their paths, as far as it is known.
+
+    That is the end of the update that leads them back; where a policy has none, the moment at
+    which the mended spans are live at both ends.
+    """
+    update = last_update_ns(events, "reversion", since_ns, end_ns)
+    if update is not None:
+        return since_ns, update[-1]
+    up_ns = [
+        event["t_ns"]
+        for event in events
+        if event["event"] == "span-up"
+        and event.get("span") in spans
+        and since_ns <= event["t_ns"] < end_ns
+    ]
+    return (since_ns, max(up_ns)) if up_ns else None
 
 
 def move(
     flow: ProbeFlow, events: Iterable[Event], reason: str, since_ns: int, end_ns: int
 ) -> Move | None:
     """The last finished move for a reason (`failure`, `reversion`) since a moment, if any."""
-    found = None
-    for begun, switched, until_ns in _updates(list(events), reason, since_ns, end_ns):
-        packets = delivery(flow, begun, until_ns)
-        found = Move(
-            (begun - since_ns) / NS_PER_MS,
-            (switched - begun) / NS_PER_MS,
-            packets.lost,
-            packets.reordered,
-        )
-    return found
+    found = last_update_ns(events, reason, since_ns, end_ns)
+    if found is None:
+        return None
+    begun, switched, until_ns = found
+    packets = delivery(flow, begun, until_ns)
+    return Move(
+        (begun - since_ns) / NS_PER_MS,
+        (switched - begun) / NS_PER_MS,
+        packets.lost,
+        packets.reordered,
+    )
+
+
+def last_update_ns(
+    events: Iterable[Event], reason: str, since_ns: int, end_ns: int
+) -> tuple[int, int, int] | None:
+    """When the last finished update for a reason began, had switched and was done."""
+    found = list(_updates(list(events), reason, since_ns, end_ns))
+    return found[-1] if found else None
 
 
 def _updates(

@@ -13,6 +13,8 @@ from experiments.statistics import percentile
 from traffic.clock import NS_PER_MS
 from traffic.logs import Step
 
+STEADY_STEPS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -39,6 +41,22 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
+class Setback:
+    """What a fault cost training, against the steps before it.
+
+    usual_step_ms: the median step before. steps_stretched: finished steps that were longer than
+    any before. steps_lost: the time lost in those and in unfinished ones, in usual steps.
+    recovery_ms: from the fault to the first of STEADY_STEPS steps in a row that are not
+    stretched; 0 if none ever was, None if they did not come.
+    """
+
+    usual_step_ms: float
+    steps_stretched: int
+    steps_lost: float
+    recovery_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class JointStep:
     """One training step of all ranks together; end_ns is None if a rank did not finish."""
 
@@ -54,6 +72,11 @@ class JointStep:
         if self.end_ns is None or self.compute_end_ns is None:
             return None
         return (self.end_ns - self.compute_end_ns) / NS_PER_MS
+
+    @property
+    def step_ms(self) -> float | None:
+        """The whole step."""
+        return None if self.end_ns is None else (self.end_ns - self.start_ns) / NS_PER_MS
 
 
 def joint_steps(ranks: Sequence[Step]) -> list[JointStep]:
@@ -92,6 +115,62 @@ def training_impact(
     return {name: _steps(steps, bound_s) for name, steps in members.items()}
 
 
+def setback(ranks: Sequence[Step], phases: Sequence[Phase]) -> Setback | None:
+    """What the time since the first fault cost; None without a fault, or a step before it."""
+    fault = next((phase for phase in phases if phase.name == "during"), None)
+    if fault is None:
+        return None
+    steps, warm_ns = joint_steps(ranks), phases[0].from_ns
+    usual = [
+        step.step_ms
+        for step in steps
+        if step.step_ms is not None
+        and step.start_ns >= warm_ns
+        and (step.end_ns or 0) <= fault.from_ns
+    ]
+    if not usual:
+        return None
+    usual_ms, longest_ms = float(np.median(usual)), max(usual)
+    hit = [step for step in steps if step.end_ns is None or step.end_ns > fault.from_ns]
+    stretched = [step.step_ms is None or step.step_ms > longest_ms for step in hit]
+    end_ns = phases[-1].until_ns
+    lost_ms = sum(
+        _lost_ms(step, usual_ms, end_ns)
+        for step, is_longer in zip(hit, stretched, strict=True)
+        if is_longer
+    )
+    return Setback(
+        usual_step_ms=usual_ms,
+        steps_stretched=sum(
+            is_longer and step.step_ms is not None
+            for step, is_longer in zip(hit, stretched, strict=True)
+        ),
+        steps_lost=lost_ms / usual_ms,
+        recovery_ms=_recovery_ms(hit, stretched, fault.from_ns),
+    )
+
+
+def _lost_ms(step: JointStep, usual_ms: float, end_ns: int) -> float:
+    if step.step_ms is not None:
+        return step.step_ms - usual_ms
+    # The step that the end of the run cuts off is late only by what is beyond a usual one.
+    return max(0.0, (end_ns - step.start_ns) / NS_PER_MS - usual_ms)
+
+
+def _recovery_ms(
+    steps: Sequence[JointStep], stretched: Sequence[bool], fault_ns: int
+) -> float | None:
+    cut_off = bool(steps) and steps[-1].end_ns is None
+    finished = list(stretched[:-1] if cut_off else stretched)
+    if not any(finished) and not (cut_off and not finished):
+        return 0.0
+    first = finished.index(True) if any(finished) else len(finished)
+    for index in range(first, len(finished) - STEADY_STEPS + 1):
+        if not any(finished[index : index + STEADY_STEPS]):
+            return max(0.0, (steps[index].start_ns - fault_ns) / NS_PER_MS)
+    return None
+
+
 def _phase_of(step: JointStep, phases: Sequence[Phase]) -> str | None:
     end_ns = phases[-1].until_ns if step.end_ns is None else step.end_ns
     for phase in phases:
@@ -103,7 +182,7 @@ def _phase_of(step: JointStep, phases: Sequence[Phase]) -> str | None:
 def _steps(steps: Sequence[JointStep], bound_s: float | None) -> Steps:
     done = [step for step in steps if step.end_ns is not None]
     allreduce_ms = np.array([step.allreduce_ms for step in done], dtype=float)
-    step_ms = np.array([((s.end_ns or 0) - s.start_ns) / NS_PER_MS for s in done], dtype=float)
+    step_ms = np.array([step.step_ms for step in done], dtype=float)
     return Steps(
         finished=len(done),
         unfinished=len(steps) - len(done),

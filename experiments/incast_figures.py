@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from experiments.collective_bound import Ways, programs_s
+from experiments.measurements.catalogue import BURSTS_RECEIVED, BURSTS_SENT
+from experiments.measurements.reading import records
 from experiments.phases import Phase
 from experiments.rows import Figures
 from experiments.workloads.incast import IncastWorkload
 from experiments.workloads.kind import BYTES_PER_GB, Measured
 from traffic.clock import NS_PER_MS
 from traffic.collectives.schedule import ELEMENT_BYTES, Message
-from traffic.logs import BurstReceived, BurstSent, read_bursts_received, read_bursts_sent
+from traffic.logs import BurstReceived, BurstSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,12 @@ def incast_figures(trial: Measured, workload: IncastWorkload) -> Figures:
 
 def bursts(trial: Measured, workload: IncastWorkload) -> list[Burst]:
     """All bursts in order."""
-    folder = trial.folder(workload)
     received: dict[int, list[BurstReceived]] = defaultdict(list)
-    for one in read_bursts_received(folder / "received.jsonl"):
+    for one in records(trial.samples, BURSTS_RECEIVED, workload.name):
         received[one.burst].append(one)
     sent: dict[int, list[BurstSent]] = defaultdict(list)
-    for index in range(len(workload.hosts)):
-        for burst in read_bursts_sent(folder / f"sent-{index}.jsonl"):
-            sent[burst.burst].append(burst)
+    for burst in records(trial.samples, BURSTS_SENT, workload.name):
+        sent[burst.burst].append(burst)
     return [
         _burst(trial.start_ns, number, sent[number], received[number], workload)
         for number in sorted(sent)

@@ -8,20 +8,22 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from experiments.inference_energy import energy_figures
+from experiments.measurements.catalogue import REQUESTS
+from experiments.measurements.reading import records
 from experiments.phases import Phase
 from experiments.rows import MISSING, Figures, Row, example, number, row
 from experiments.workloads.inference import InferenceWorkload
 from experiments.workloads.kind import Measured
 from traffic.clock import NS_PER_S
 from traffic.inference_figures import ServiceFigures, service_figures
-from traffic.logs import Request, read_requests
+from traffic.logs import Request
 from traffic.objectives import MLPERF, Objective
 
 
 def logged(trial: Measured, workload: InferenceWorkload) -> list[Request]:
-    """The requests of all users."""
-    files = [trial.folder(workload) / f"{user}.jsonl" for user in workload.users]
-    return [request for file in files for request in read_requests(file)]
+    """The requests of all users, in the order in which they were due."""
+    found = records(trial.samples, REQUESTS, workload.name)
+    return sorted(found, key=lambda request: (request.due_ns, request.id))
 
 
 def objective_of(workload: InferenceWorkload) -> Objective:
@@ -90,7 +92,7 @@ def _weights(fetch: dict[str, Any], trial: Measured) -> dict[str, Any]:
     return {
         "bytes": fetch["bytes"],
         "received_bytes": fetch["received_bytes"],
-        "there_at_s": None if end_ns is None else trial.seconds(end_ns),
+        "there_at_s": None if end_ns is None else trial.seconds(end_ns - trial.clock_start_ns),
         "took_s": took_s,
         "goodput_mbps": fetch["bytes"] * 8 / 1e6 / took_s if took_s else None,
         "breaks": fetch["breaks"],

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from experiments.disk import is_full
 from experiments.evaluate import evaluate
-from experiments.events import merge_events
+from experiments.measurements.collecting import collect
 from experiments.progress import TrialProgress
 from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock
@@ -71,7 +72,8 @@ def run_trial(
     """Run a job in its (prepared) folder to its end; `stop` ends it with what it has.
 
     kernel: the guest's, for the clock `virtual`. Raises SetupError if this machine cannot run
-    it; whatever goes wrong within the trial is the outcome's reason.
+    it, OSError if its folder takes no more; whatever goes wrong within the trial is the
+    outcome's reason.
     """
     (trial.path / "job.json").write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
     started_s = time.monotonic()
@@ -126,15 +128,17 @@ def _outcome(
     try:
         result = TrialResult.model_validate(trial.read_json("trial.json"))
     except (OSError, ValueError):
-        reason = died or f"the trial left no result (see {trial.logs})"
+        reason = died or f"the trial left no result (see {trial.logs.name} in its folder)"
     else:
         status, reason = result.status, result.reason
         if result.start_ns is not None and status != "failed":
             try:
+                collect(trial, job, result)
                 figures = evaluate(trial, job, result)
-                merge_events(trial, result)
                 digest = trial.digest()
             except (OSError, ValueError, KeyError) as error:
+                if isinstance(error, OSError) and is_full(error):
+                    raise
                 status, reason = "failed", f"the measurements cannot be used: {error}"
     return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
 

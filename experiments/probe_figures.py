@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +10,20 @@ import numpy as np
 
 from controller.graph import Graph
 from experiments.failover import Outage, ProbeFlow, check_carried, delivery, outage
-from experiments.healing import CutSeen, lost_by_stage, move
+from experiments.healing import (
+    CutSeen,
+    Stage,
+    last_update_ns,
+    move,
+    repair_stages,
+    reversion_ns,
+    stage,
+)
+from experiments.measurements.reading import arrivals
 from experiments.workloads.kind import Measured, Point
 from experiments.workloads.probe import ProbeWorkload
 from traffic.clock import NS_PER_MS, NS_PER_S
-from traffic.probe_log import gaps_between, read_rows
+from traffic.probe_log import gaps_between
 
 NS_PER_US = 1_000
 ZOOM_BEFORE_MS = 20.0
@@ -27,8 +36,7 @@ _Step = Mapping[str, Any]
 
 def probe_flow(trial: Measured, workload: ProbeWorkload, number: int = 0) -> ProbeFlow:
     """What a probe's receiver wrote of one class, with the schedule that it was sent on."""
-    name = "received.i64x3" if number == 0 else f"received.i64x3.{number}"
-    rows = read_rows(trial.folder(workload) / name)
+    rows = arrivals(trial.samples, workload.name, workload.dscp[number])
     schedule = workload.schedule(trial.start_ns)
     stop_ns = workload.ends_ns(trial.start_ns, trial.stop_ns)
     count = schedule.packets_before(workload.rate_pps, stop_ns)
@@ -64,6 +72,7 @@ def _class_figures(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) ->
         "reoptimisation": None,
         "reversion": None,
         "move_back": None,
+        "stages": {},
     }
     cuts, mends = trial.taken("cut"), trial.taken("mend")
     if cuts:
@@ -71,12 +80,40 @@ def _class_figures(trial: Measured, workload: ProbeWorkload, flow: ProbeFlow) ->
         first_ns = cuts[0]["t_ns"]
         mended_ns = mends[0]["t_ns"] if mends else end_ns
         figures["reoptimisation"] = _move(trial, flow, "failure", first_ns, mended_ns)
+        figures["stages"] = _stages(trial, workload, flow, cuts, mends)
     if mends:
         # What is lost because of the mend is sent while the packets before it are on their way.
         found = outage(flow, mends[-1]["t_ns"], end_ns)
         figures["reversion"] = asdict(found)
         figures["move_back"] = _move(trial, flow, "reversion", mends[-1]["t_ns"], end_ns)
     return figures
+
+
+def _stages(
+    trial: Measured,
+    workload: ProbeWorkload,
+    flow: ProbeFlow,
+    cuts: Sequence[_Step],
+    mends: Sequence[_Step],
+) -> dict[str, Any]:
+    """What each stage of healing cost, with its times; those that took place and were seen."""
+    end_ns = trial.phases[-1].until_ns
+    mended_ns = mends[0]["t_ns"] if mends else end_ns
+    upstream = _way_to_cut(trial, workload, cuts[0])
+    found: dict[str, Stage] = {}
+    if upstream:
+        cut_ns = cuts[0]["t_ns"]
+        lost = outage(flow, cut_ns - upstream.to_far_end_ns, mended_ns)
+        found |= repair_stages(flow, _seen(trial, upstream, cuts[0]), lost)
+    update = last_update_ns(trial.events, "failure", cuts[0]["t_ns"], mended_ns)
+    if update:
+        found["reoptimisation"] = stage(flow, update[0], update[-1])
+    if mends:
+        spans = {span for cut in cuts for span in cut["spans"]}
+        times = reversion_ns(trial.events, spans, mends[-1]["t_ns"], end_ns)
+        if times:
+            found["reversion"] = stage(flow, *times)
+    return {name: asdict(one) for name, one in found.items()}
 
 
 def longest_gaps(flow: ProbeFlow, from_ns: int, until_ns: int) -> list[dict[str, Any]]:
@@ -115,7 +152,8 @@ def _failover(
     }
     if upstream and found.resumed_sent_ns is not None:
         figures |= _split(trial, upstream, cut, found)
-        figures["lost_by_stage"] = lost_by_stage(flow, _seen(trial, upstream, cut), found)
+        stages = repair_stages(flow, _seen(trial, upstream, cut), found)
+        figures["lost_by_stage"] = {name: one.lost for name, one in stages.items()} or None
     return figures
 
 

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 from experiments.captures import FOLDER, capture_process
+from experiments.forbidden.watches import counter, watches
 from experiments.phases import borders
 from experiments.processes import Program
 from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock, scenario_phases
+from experiments.spans.lines import sampler
 from experiments.trial_job import Job
 from experiments.workloads import kind_of
 from experiments.workloads.kind import Slot
@@ -52,7 +54,12 @@ def programs(job: Job, start_ns: int, stop_ns: int, drain_ns: int, out: Path) ->
             )
             for one in kind_of(workload).processes(workload, slot)
         ]
-    return _captures(job, start_ns, stop_ns + drain_ns, out / "samples" / FOLDER) + found
+    captures = _captures(job, start_ns, stop_ns + drain_ns, out / "samples" / FOLDER)
+    if job.scenario.span_sample_ms:
+        captures.append(sampler(job.plan, start_ns, stop_ns, job.scenario.span_sample_ms, out))
+    if watched := watches(job.scenario.forbidden, job.scenario.workloads, job.plan):
+        captures.append(counter(watched, job.plan, borders_ns, out))
+    return captures + found
 
 
 def _captures(job: Job, start_ns: int, stop_ns: int, out: Path) -> list[Program]:

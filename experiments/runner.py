@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.disk import no_more
 from experiments.evaluate import measured
 from experiments.one_trial import run_trial
 from experiments.preparation import prepare_workloads
 from experiments.progress import TrialProgress
 from experiments.report import write_report
 from experiments.report_data import TrialData
-from experiments.run_folder import RunFolder, write_json
+from experiments.run_folder import RunFolder, TrialFolder, write_json
 from experiments.scenario_load import LoadedScenario
 from experiments.summary import TrialOutcome, summarise
 from experiments.trial_job import Job, TrialResult
@@ -45,8 +46,30 @@ def run(
     """Run all policies of a scenario into `folder` and finish it.
 
     kernel: the guest's, for the clock `virtual`. Ctrl-C ends all trials with what
-    they have measured by then. A failed trial fails alone; the others go on.
+    they have measured by then. A failed trial fails alone; the others go on. Raises
+    FailedRunError when the disk takes no more; trials that were whole by then are kept.
     """
+    try:
+        return _run(loaded, folder, kernel, progress)
+    except OSError as error:
+        whole = folder.give_up()
+        kept = f"{_counted(whole)} kept in {folder.path}" if whole else "No trial was kept"
+        raise no_more(folder.path, error, f"{kept}; make room, or choose --out FOLDER") from None
+    except BaseException:
+        folder.give_up()
+        raise
+
+
+def _counted(whole: int) -> str:
+    return "1 whole trial is" if whole == 1 else f"{whole} whole trials are"
+
+
+def _run(
+    loaded: LoadedScenario,
+    folder: RunFolder,
+    kernel: GuestKernel | None,
+    progress: TrialProgress,
+) -> RunResult:
     started_s = time.monotonic()
     scenario = loaded.scenario
     _keep_scenario(loaded, folder.path / "scenario.yaml")
@@ -57,7 +80,7 @@ def run(
         for policy in scenario.policies
     ]
     for job in jobs:
-        prepare_workloads(job, loaded, folder.trial(job.policy, job.seed))
+        prepare_workloads(job, loaded, folder.new_trial(job.policy, job.seed))
     outcomes = _run_all(jobs, folder, kernel, progress)
     wall_s = time.monotonic() - started_s
     extra = {"guest_kernel": kernel.release if kernel else None}
@@ -94,10 +117,22 @@ def _run_all(
     side_by_side = len(os.sched_getaffinity(0)) if kernel else 1
     with ThreadPoolExecutor(max_workers=min(len(jobs), side_by_side)) as pool, _ctrl_c(stop):
         futures = [
-            pool.submit(run_trial, job, folder.trial(job.policy, job.seed), kernel, progress, stop)
+            pool.submit(_one, job, folder.new_trial(job.policy, job.seed), kernel, progress, stop)
             for job in jobs
         ]
         return _all_results(futures, stop)
+
+
+def _one(
+    job: Job,
+    trial: TrialFolder,
+    kernel: GuestKernel | None,
+    progress: TrialProgress,
+    stop: threading.Event,
+) -> TrialOutcome:
+    outcome = run_trial(job, trial, kernel, progress, stop)
+    trial.finish()
+    return outcome
 
 
 def _all_results(

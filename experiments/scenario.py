@@ -13,6 +13,7 @@ from pydantic import Field
 from experiments.captures import Capture
 from experiments.faults import Fault
 from experiments.fidelity.limits import FidelityLimits
+from experiments.forbidden.rule import Forbidden
 from experiments.phases import Phase, phases
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
@@ -81,6 +82,10 @@ class Scenario(Strict):
     trials: int = Field(default=1, ge=1, le=10_000)
     """Of each policy, with the seeds seed, seed + 1, …"""
     workloads: tuple[Workload, ...] = Field(min_length=1)
+    forbidden: tuple[Forbidden, ...] = ()
+    """Spans that some workloads' packets must not use; they are counted there."""
+    span_sample_ms: int = Field(default=100, ge=0, le=3_600_000)
+    """How often all spans' utilisation and queues are sampled; 0: never."""
     captures: tuple[Capture, ...] = ()
     """Interfaces whose packets are kept as pcap files."""
     faults: tuple[Fault, ...] = ()

@@ -15,6 +15,7 @@ from controller.policies import POLICIES
 from experiments.captures import capture_problems
 from experiments.faults import KINDS as FAULTS
 from experiments.faults.kind import FaultRecord
+from experiments.forbidden.rule import forbidden_problems
 from experiments.workloads import KINDS
 from experiments.workloads.kind import Record
 from topologies.problems import Locate, Problem, unknown
@@ -35,6 +36,7 @@ def semantic_problems(
         *_names(data, "captures", "capture", locate),
         *_workloads(data, topology, locate, folder),
         *_captures(data, topology, locate, folder),
+        *_forbidden(data, topology, locate, folder),
         *_faults(data, topology, locate),
         *_buffers(data, locate),
         *_times(data, locate),
@@ -90,6 +92,15 @@ def _captures(
         record = Record(capture, data, topology, ("captures", index), locate, folder)
         yield from capture_problems(record)
         yield from _schedule(record)
+
+
+def _forbidden(
+    data: Mapping[str, Any], topology: Topology | None, locate: Locate, folder: Path
+) -> Iterator[Problem]:
+    workloads = [fields for _, fields in _records(data, "workloads")]
+    for index, rule in _records(data, "forbidden"):
+        record = Record(rule, data, topology, ("forbidden", index), locate, folder)
+        yield from forbidden_problems(record, workloads)
 
 
 def _workloads(

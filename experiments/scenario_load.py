@@ -91,4 +91,6 @@ def check_scenario(
         raise InputError(problems)
     if scenario.fibre is not None:
         topology = topology.with_fibre(scenario.fibre)
+    forbidden = tuple(rule.resolved(topology) for rule in scenario.forbidden)
+    scenario = scenario.model_copy(update={"forbidden": forbidden})
     return LoadedScenario(path, scenario, topology)

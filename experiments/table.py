@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.table import Table
 
+from experiments import availability
+from experiments.forbidden import watches as forbidden
 from experiments.rows import FAILED, Figures, Row, example
+from experiments.spans import rows as span_rows
 from experiments.workloads import KINDS
 
 
@@ -29,7 +32,18 @@ def sections(policies: Mapping[str, Figures]) -> list[Section]:
             workload = [figures.get(name) for figures in of_kind]
             note = kind.note(example(workload))
             found.append(Section(name, note, tuple(kind.rows(workload))))
-    return found
+    return found + list(_of_the_network(policies))
+
+
+def _of_the_network(policies: Mapping[str, Figures]) -> Iterator[Section]:
+    for title, note, rows in (
+        ("availability", "between sites, by their probes", availability.rows),
+        ("forbidden", "on spans that these workloads must not use", forbidden.rows),
+        ("spans", "of all spans, in each phase", span_rows.rows),
+    ):
+        figures = [told.get(title) or None for told in policies.values()]
+        if any(figures):
+            yield Section(title, note, tuple(rows(figures)))
 
 
 def render(policies: Mapping[str, Figures]) -> Table:

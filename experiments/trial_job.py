@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from experiments.run_folder import SCHEMA_VERSION
 from experiments.scenario import Scenario
 from topologies.plan import NetworkPlan
 from topologies.spec import Strict
@@ -37,6 +38,13 @@ class TrialResult(Strict):
     end_ns: int | None
     faults: tuple[dict[str, Any], ...]
     """Each step taken: name, fault's index, spans, and when it began and was done."""
+    schema_version: int = SCHEMA_VERSION
+    """Of the trial's folder."""
+
+    def steps_since(self, start_ns: int) -> list[dict[str, Any]]:
+        """The steps of all faults with times that count from a moment."""
+        times = ("t_ns", "done_ns")
+        return [{**one, **{time: one[time] - start_ns for time in times}} for one in self.faults]
 
 
 class TrialFailed(Exception):

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,45 +154,33 @@ class BurstReceived:
     received_bytes: int
 
 
+def read_records(kind: type[R], path: Path) -> Iterator[R]:
+    """What one program logged, line by line. Raises OSError, and ValueError for a foreign file."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                raise ValueError(f"{path}:{number}: not a line of JSON") from None
+            try:
+                yield kind(**record)
+            except TypeError:
+                raise ValueError(f"{path}: not a log of this kind ({kind.__name__})") from None
+
+
 def read_steps(path: Path) -> list[Step]:
-    """The steps that one rank logged. Raises OSError, and ValueError for a foreign file."""
-    return [_made(Step, path, record) for record in _lines(path)]
-
-
-def read_bursts_sent(path: Path) -> list[BurstSent]:
-    """One sender's bursts. Raises OSError, and ValueError for a foreign file."""
-    return [_made(BurstSent, path, record) for record in _lines(path)]
-
-
-def read_bursts_received(path: Path) -> list[BurstReceived]:
-    """The receiver's bursts. Raises OSError, and ValueError for a foreign file."""
-    return [_made(BurstReceived, path, record) for record in _lines(path)]
+    """The steps that one rank logged. Raises as read_records."""
+    return list(read_records(Step, path))
 
 
 def read_collectives(path: Path) -> list[CollectiveRun]:
-    """The operations that one rank logged. Raises OSError, and ValueError for a foreign file."""
-    return [_made(CollectiveRun, path, record) for record in _lines(path)]
+    """The operations that one rank logged. Raises as read_records."""
+    return list(read_records(CollectiveRun, path))
 
 
 def read_requests(path: Path) -> list[Request]:
     """The requests that one user host logged, in the order in which they were due.
 
-    Raises OSError, and ValueError for a foreign file.
+    Raises as read_records.
     """
-    requests: list[Request] = [_made(Request, path, record) for record in _lines(path)]
-    return sorted(requests, key=lambda request: request.id)
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            yield json.loads(line)
-        except ValueError:
-            raise ValueError(f"{path}:{number}: not a line of JSON") from None
-
-
-def _made(kind: Any, path: Path, record: Any) -> Any:
-    try:
-        return kind(**record)
-    except TypeError:
-        raise ValueError(f"{path}: not a log of this kind ({kind.__name__})") from None
+    return sorted(read_records(Request, path), key=lambda request: request.id)

@@ -15,6 +15,8 @@ _LOAD_HALF, _LOAD_BYTE, _LOAD_HALF_INDEXED = 0x28, 0x30, 0x48
 _LOAD_HEADER_LENGTH = 0xB1
 _JUMP_EQUAL, _JUMP_SET, _RETURN = 0x15, 0x45, 0x06
 
+Instruction = tuple[int, int, int, int]
+"""Operation, jump if true, jump if false, operand."""
 _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("@HP")
 
@@ -22,7 +24,7 @@ _PROGRAM = struct.Struct("@HP")
 class Filter:
     """A program; `option` is what SO_ATTACH_FILTER takes, valid as long as this lives."""
 
-    def __init__(self, instructions: list[tuple[int, int, int, int]]) -> None:
+    def __init__(self, instructions: list[Instruction]) -> None:
         code = b"".join(_INSTRUCTION.pack(*instruction) for instruction in instructions)
         self._length = len(instructions)
         self._code = ctypes.create_string_buffer(code, len(code))

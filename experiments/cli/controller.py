@@ -12,10 +12,10 @@ from rich.console import Console
 
 from controller.ask import DEFAULT_PORT, NoAnswerError, ask
 from experiments import controller_tables as tables
-from experiments.run_folder import read_jsonl
+from experiments.events import read_events
 from topologies.problems import InputError, Problem
 
-_EVENTS = "events.jsonl"
+_EVENTS = "events.parquet"
 Command = Callable[..., Any]
 
 
@@ -119,7 +119,11 @@ def events(last: int, only: tuple[str, ...], folder: Path | None, port: int, as_
         asked = {"last": str(last if not only else 1_000_000)}
         found = _asked("events", asked, port)["events"]
     else:
-        found = read_jsonl(_events_file(folder))
+        path = _events_file(folder)
+        try:
+            found = read_events(path)
+        except (OSError, ValueError) as error:
+            raise InputError([Problem("--run", str(error))]) from None
     chosen = [event for event in found if not only or event["event"] in only][-last:]
     _print({"events": chosen}, as_json, tables.events)
     return 0

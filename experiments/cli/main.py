@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("experiments.cli.run:demo", "Run the main experiment: a conduit is cut, and heals."),
     "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
     "study": ("experiments.cli.study:study", "Run a grid of scenarios, and tell its statistics."),
+    "export": ("experiments.cli.export:export", "Write a run's tables as CSV or Parquet files."),
     "list": ("experiments.cli.listing:list_", "List scenarios, studies, topologies and policies."),
     "topology": ("experiments.cli.topology:topology", "Show a topology, or write it to a file."),
     "schema": ("experiments.cli.topology:schema", "The JSON Schema of scenarios or topologies."),

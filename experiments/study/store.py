@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import io
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.failure import FailedRunError
+from experiments.disk import UNFINISHED, no_more, sync, to_disk, written_whole
 from experiments.study.worker import RESULT_VERSION, Done
 from topologies.problems import InputError, Problem
 
-_UNFINISHED = ".unfinished-"
+_KEPT = "All trials done so far are kept; the same command goes on from them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +39,18 @@ class StudyFolder:
 
         Raises FailedRunError when the disk takes no more; nothing half-written counts then.
         """
-        unfinished = self.path / "trials" / f"{_UNFINISHED}{done.identity}"
+        unfinished = self.path / "trials" / f"{UNFINISHED}{done.identity}"
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
             with zipfile.ZipFile(io.BytesIO(done.archive)) as archive:
                 archive.extractall(unfinished)
-            _to_disk(unfinished)
+            to_disk(unfinished)
             unfinished.rename(self.trial(done.identity))
-            _sync(unfinished.parent)
+            sync(unfinished.parent)
         except OSError as error:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise FailedRunError(_no_more(self.path, error)) from None
+            raise no_more(self.path, error, _KEPT) from None
 
     def read(self, identity: str) -> Mapping[str, Any]:
         """A trial's result. Raises InputError if it is damaged or of another version."""
@@ -91,7 +89,7 @@ def opened_folder(path: Path) -> Iterator[StudyFolder]:
         except BlockingIOError:
             message = "another run of a study is writing here; wait for it, or choose --out FOLDER"
             raise InputError([Problem(str(path), message)]) from None
-        for left in (path / "trials").glob(f"{_UNFINISHED}*"):
+        for left in (path / "trials").glob(f"{UNFINISHED}*"):
             shutil.rmtree(left)
         yield StudyFolder(path)
 
@@ -103,31 +101,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """As write_text. Raises FailedRunError when the disk takes no more."""
-    unfinished = path.with_name(f"{_UNFINISHED}{path.name}")
     try:
-        unfinished.write_bytes(content)
-        _sync(unfinished)
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.write_bytes(content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise FailedRunError(_no_more(path.parent, error)) from None
-
-
-def _no_more(folder: Path, error: OSError) -> str:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "there is no space left" if full else f"it cannot be written to ({error.strerror})"
-    return f"{folder}: {why}. All trials done so far are kept; the same command goes on from them"
-
-
-def _to_disk(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        raise no_more(path.parent, error, _KEPT) from None

@@ -59,7 +59,7 @@ def run_task(task: Task, keep_samples: bool) -> Done:
     # Dask removes what a lost worker leaves in its own folder.
     where = worker.local_directory if worker else None
     with tempfile.TemporaryDirectory(prefix="trial-", dir=where) as folder:
-        trial = RunFolder(Path(folder)).trial(task.policy, task.seed)
+        trial = RunFolder(Path(folder)).new_trial(task.policy, task.seed)
         status = _run(task, trial, worker)
         return Done(task.identity, status, _packed(trial.path, keep_samples))
 

@@ -36,5 +36,6 @@ KIND = Kind(
     figures=training.figures,
     rows=training.rows,
     charts=training.CHARTS,
+    logs=training.LOGS,
     problems=_problems,
 )

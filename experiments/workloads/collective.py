@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import COLLECTIVES as LOGGED
 from experiments.rows import MISSING, Figures, Row, example, number, row
 from experiments.workloads.kind import Chart, HostProcess, Kind, Measured, Point, Record, Slot
 from experiments.workloads.ranks import (
     RankFields,
     algorithm_problems,
-    log_files,
+    logs_of,
+    rank_log,
     rank_options,
     size_problems,
     vector_bytes,
@@ -21,7 +23,6 @@ from topologies.problems import Problem, unknown
 from traffic.clock import NS_PER_MS
 from traffic.collectives.catalogue import COLLECTIVES
 from traffic.describe import CollectiveRank
-from traffic.logs import read_collectives
 
 FIRST_NAMES = tuple(COLLECTIVES)
 
@@ -51,7 +52,7 @@ def rank_processes(
     """A program for each rank."""
     for rank, host in enumerate(workload.ranks):
         process = CollectiveRank(
-            out=slot.out(f"rank-{rank}.jsonl"),
+            out=slot.out(rank_log(rank)),
             rank=rank,
             bytes=tuple(map(str, sizes_bytes)),
             one_clock=True,  # all hosts are one machine's
@@ -128,14 +129,17 @@ def _count(phase: str, index: int, key: str) -> Callable[[Figures], str]:
 
 def _points(trial: Measured, workload: RankFields) -> Iterator[Point]:
     """Each operation of the first rank: when it began and how long it took there."""
-    for run in read_collectives(log_files(trial, workload)[0]):
-        if run.start_ns is not None and run.end_ns is not None:
+    from experiments.collective_figures import runs_of  # noqa: PLC0415 - NetworkX
+
+    for run in runs_of(trial, workload):
+        if run.rank == 0 and run.start_ns is not None and run.end_ns is not None:
             yield {
                 "t_s": round(trial.seconds(run.start_ns), 6),
                 "collective_ms": round((run.end_ns - run.start_ns) / NS_PER_MS, 3),
             }
 
 
+LOGS = logs_of(LOGGED)
 CHARTS: tuple[Chart[Any], ...] = (
     Chart(
         "Collectives",
@@ -175,5 +179,6 @@ KIND = Kind(
     rows=rows,
     note=note,
     charts=CHARTS,
+    logs=LOGS,
     problems=_problems,
 )

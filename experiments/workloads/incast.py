@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import BURSTS_RECEIVED, BURSTS_SENT, Log
 from experiments.rows import Figures, Row, example, number, phase_pair, row
 from experiments.workloads.kind import (
     Chart,
@@ -21,6 +22,8 @@ from experiments.workloads.kind import (
 from experiments.workloads.ranks import size_problems
 from topologies.problems import Problem
 from traffic.describe import IncastReceiver, IncastSender
+
+_RECEIVED = "received.jsonl"
 
 
 class IncastWorkload(WorkloadFields):
@@ -37,9 +40,19 @@ class IncastWorkload(WorkloadFields):
     """Each sender is late by a random time up to this; times are never scaled."""
 
 
+def _sent(sender: int) -> str:
+    return f"sent-{sender}.jsonl"
+
+
+def _logs(workload: IncastWorkload) -> Iterator[Log]:
+    yield Log(_RECEIVED, BURSTS_RECEIVED)
+    for index in range(len(workload.hosts)):
+        yield Log(_sent(index), BURSTS_SENT)
+
+
 def _processes(workload: IncastWorkload, slot: Slot) -> Iterator[HostProcess]:
     receiver = IncastReceiver(
-        out=slot.out("received.jsonl"),
+        out=slot.out(_RECEIVED),
         stop_at_ns=slot.drained_at_ns,
         port=slot.port,
         senders=len(workload.hosts),
@@ -47,7 +60,7 @@ def _processes(workload: IncastWorkload, slot: Slot) -> Iterator[HostProcess]:
     yield HostProcess("receive", workload.to_host, receiver)
     for index, host in enumerate(workload.hosts):
         sender = IncastSender(
-            out=slot.out(f"sent-{index}.jsonl"),
+            out=slot.out(_sent(index)),
             start_at_ns=slot.start_at_ns,
             stop_at_ns=slot.stop_at_ns,
             to=slot.address(workload.to_host),
@@ -121,4 +134,5 @@ KIND = Kind(
         ),
     ),
     problems=_problems,
+    logs=_logs,
 )

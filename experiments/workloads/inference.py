@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import REQUESTS, Log
 from experiments.rows import Figures, Row
 from experiments.workloads.kind import (
     Chart,
@@ -158,7 +159,7 @@ def _processes(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]
         }
     for user in workload.users:
         load = InferenceLoad(
-            out=slot.out(f"{user}.jsonl"),
+            out=slot.out(_log(user)),
             start_at_ns=slot.start_at_ns,
             stop_at_ns=slot.stop_at_ns,
             servers=tuple(slot.address(host) for host in orders[user]),
@@ -218,6 +219,15 @@ def _servers(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]:
         yield HostProcess(f"server-{host}", host, server)
 
 
+def _log(user: str) -> str:
+    return f"{user}.jsonl"
+
+
+def _logs(workload: InferenceWorkload) -> Iterator[Log]:
+    for user in workload.users:
+        yield Log(_log(user), REQUESTS, {"user": user})
+
+
 def _figures(trial: Measured, workload: InferenceWorkload) -> Figures:
     from experiments.inference_evaluation import figures  # noqa: PLC0415 - not in the trial
 
@@ -248,6 +258,7 @@ KIND = Kind(
     hosts=("users", "server", "servers"),
     problems=_problems,
     prepare=_prepare,
+    logs=_logs,
     processes=_processes,
     figures=_figures,
     rows=_rows,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import ConfigDict, Field
 
+from experiments.measurements.catalogue import Log
 from experiments.phases import Phase
 from experiments.rows import Figures, Row
 from topologies.plan import NetworkPlan
@@ -150,8 +151,10 @@ class HostProcess:
 class Measured:
     """A measured trial: what its files hold, and the times that they are read by.
 
-    start_ns, stop_ns: second 0 of the scenario and its end. steps: the faults' steps as they
-    were taken. repairs_s: of each fault, when it is mended. events: the controller's.
+    All times count from the start of the workloads, but for those in files that are kept as
+    the programs wrote them: their clock then showed clock_start_ns. start_ns, stop_ns: second 0
+    of the scenario and its end. steps: the faults' steps as they were taken. repairs_s: of each
+    fault, when it is mended. events: the controller's.
     """
 
     samples: Path
@@ -162,6 +165,7 @@ class Measured:
     steps: Sequence[Mapping[str, Any]]
     repairs_s: tuple[float | None, ...]
     events: Sequence[Mapping[str, Any]]
+    clock_start_ns: int = 0
 
     def folder(self, workload: WorkloadFields) -> Path:
         """Where the workload's samples lie."""
@@ -222,6 +226,10 @@ def _nothing_to_prepare(_workload: Any, _given: Preparation) -> None:
     pass
 
 
+def _no_logs(_workload: Any) -> Iterator[Log]:
+    yield from ()
+
+
 def _no_note(_figures: Figures) -> str:
     return ""
 
@@ -235,7 +243,8 @@ class Kind(Generic[W]):
     there first before the others. figures: from the samples to figures whose names carry
     units; raises OSError or ValueError for samples that cannot be used. rows: the figures of
     all policies (None: failed) as rows. note: a line under the title. problems: what is
-    wrong in a file beyond single fields. prepare: makes files for the trial beforehand, on the
+    wrong in a file beyond single fields. logs: what its programs write that becomes tables
+    before `figures` is asked. prepare: makes files for the trial beforehand, on the
     machine that has the scenario's; raises OSError or ValueError.
     """
 
@@ -249,6 +258,7 @@ class Kind(Generic[W]):
     note: Callable[[Figures], str] = _no_note
     prepare: Callable[[W, Preparation], None] = _nothing_to_prepare
     charts: tuple[Chart[W], ...] = ()
+    logs: Callable[[W], Iterator[Log]] = _no_logs
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import PROBES, Log
 from experiments.rows import MISSING, Figures, Row, example, number, row
 from experiments.workloads.kind import (
     Chart,
@@ -74,6 +75,12 @@ def _processes(workload: ProbeWorkload, slot: Slot) -> Iterator[HostProcess]:
     yield HostProcess("send", workload.from_host, sender)
 
 
+def _logs(workload: ProbeWorkload) -> Iterator[Log]:
+    for index, dscp in enumerate(workload.dscp):
+        ending = f".{index}" if index else ""
+        yield Log(f"received.i64x3{ending}", PROBES, {"class": dscp})
+
+
 def _figures(trial: Measured, workload: ProbeWorkload) -> Figures:
     from experiments.probe_figures import probe_figures  # noqa: PLC0415 - no NumPy in the trial
 
@@ -127,18 +134,30 @@ def _lost_in(move: str) -> Callable[[Figures], str]:
 
 
 def _failover_rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
-    def failover(key: str) -> Callable[[Figures], str]:
-        return lambda w: (
-            number(w["failover"][key]) if w["failover"]["recovered"] else "not recovered"
-        )
+    def failover(key: str, sign: str = "") -> Callable[[Figures], str]:
+        return lambda w: _with_resolution(w["failover"], key, sign)
 
-    yield row("failover by timestamps (TBM), ms", workload, failover("tbm_ms"), emphasis=True)
-    yield row("failover by time of loss (TBLM), ms", workload, failover("tblm_ms"))
-    yield row("failover by packets lost (PLBM), ms", workload, failover("plbm_ms"))
-    yield row("cut to recovery, ms", workload, failover("recovery_ms"))
-    yield row("  detection, ms", workload, failover("detection_ms"))
-    yield row("  switchover, ms", workload, failover("switchover_ms"))
-    yield row("lost in flight / detection / switchover", workload, _lost_by_stage)
+    yield row("failover by timestamps (TBM), ms", workload, failover("tbm", "−"), emphasis=True)
+    yield row("failover by time of loss (TBLM), ms", workload, failover("tblm", "−"))
+    yield row("failover by packets lost (PLBM), ms", workload, failover("plbm", "±"))
+    if any(w is not None and w["failover"]["warnings"] for w in workload):
+        yield row("  the methods disagree", workload, _warnings)
+    yield row("cut to recovery, ms", workload, failover("recovery"))
+    yield row("  detection, ms", workload, failover("detection"))
+    yield row("  switchover, ms", workload, failover("switchover"))
+    yield row("lost in flight / detection / local repair", workload, _lost_by_stage)
+
+
+def _with_resolution(failover: Figures, key: str, sign: str) -> str:
+    if not failover["recovered"]:
+        return "not recovered"
+    told = number(failover[f"{key}_ms"])
+    return f"{told} {sign} {failover[f'{key}_resolution_ms']:.2g}" if sign else told
+
+
+def _warnings(figures: Figures) -> str:
+    found = figures["failover"]["warnings"]
+    return "; ".join(one.partition(":")[0] for one in found) or MISSING
 
 
 def _lost_by_stage(figures: Figures) -> str:
@@ -154,6 +173,7 @@ KIND = Kind(
     figures=_figures,
     rows=_rows,
     problems=_problems,
+    logs=_logs,
     note=_note,
     charts=(
         Chart(

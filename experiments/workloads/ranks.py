@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import Log, Table
 from experiments.model_presets import models
-from experiments.workloads.kind import BYTES_PER_GB, Measured, Record, Slot, WorkloadFields
+from experiments.workloads.kind import BYTES_PER_GB, Record, Slot, WorkloadFields
 from topologies.plan import NetworkPlan
 from topologies.problems import Problem, unknown
 from traffic.collectives.catalogue import COLLECTIVES
@@ -79,10 +79,19 @@ def algorithm_of(workload: RankFields, collective: str = "all-reduce") -> str:
     return workload.algorithm or next(iter(COLLECTIVES[collective].algorithms))
 
 
-def log_files(trial: Measured, workload: RankFields) -> list[Path]:
+def logs_of(table: Table[Any]) -> Callable[[RankFields], Iterator[Log]]:
     """The ranks' logs, in order."""
-    folder = trial.folder(workload)
-    return [folder / f"rank-{rank}.jsonl" for rank in range(len(workload.ranks))]
+
+    def logs(workload: RankFields) -> Iterator[Log]:
+        for rank in range(len(workload.ranks)):
+            yield Log(rank_log(rank), table)
+
+    return logs
+
+
+def rank_log(rank: int) -> str:
+    """The name of a rank's log."""
+    return f"rank-{rank}.jsonl"
 
 
 def algorithm_problems(record: Record, collective: str = "all-reduce") -> Iterator[Problem]:

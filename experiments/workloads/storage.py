@@ -10,7 +10,7 @@ from pydantic import Field
 
 from experiments.model_presets import models
 from experiments.rows import Figures
-from experiments.workloads.collective import CHARTS, note, rank_processes, rows
+from experiments.workloads.collective import CHARTS, LOGS, note, rank_processes, rows
 from experiments.workloads.kind import HostProcess, Kind, Measured, Record, Slot
 from experiments.workloads.ranks import RankFields, model_problems, size_problems, vector_bytes
 from topologies.problems import Problem
@@ -84,5 +84,6 @@ def storage_kind(fields: type[Any], group: str, collective: str, needs: str) -> 
         rows=rows,
         note=note,
         charts=CHARTS,
+        logs=LOGS,
         problems=check,
     )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from experiments.measurements.catalogue import STEPS
 from experiments.model_presets import models
-from experiments.rows import Figures, Row, example, number, phase_pair, row
+from experiments.rows import MISSING, Figures, Row, example, number, phase_pair, row
 from experiments.workloads.kind import (
     Chart,
     HostProcess,
@@ -22,8 +23,9 @@ from experiments.workloads.kind import (
 from experiments.workloads.ranks import (
     RankFields,
     algorithm_problems,
-    log_files,
+    logs_of,
     model_problems,
+    rank_log,
     rank_options,
     size_problems,
     vector_bytes,
@@ -31,8 +33,9 @@ from experiments.workloads.ranks import (
 from topologies.plan import NetworkPlan
 from topologies.problems import Problem
 from traffic.describe import TrainingRank
-from traffic.logs import Step, read_steps
+from traffic.logs import Step
 
+_SETBACK = "setback"
 Loop = Literal["data-parallel", "diloco", "streaming-diloco", "pipeline"]
 _OWN_FIELDS = {
     "buckets": ("data-parallel",),
@@ -103,7 +106,7 @@ def processes(workload: TrainingFields, slot: Slot) -> Iterator[HostProcess]:
     """A program for each rank."""
     for rank, host in enumerate(workload.hosts):
         process = TrainingRank(
-            out=slot.out(f"rank-{rank}.jsonl"),
+            out=slot.out(rank_log(rank)),
             rank=rank,
             bytes=training_bytes(workload, slot.plan),
             compute_ms=workload.compute_ms,
@@ -116,22 +119,28 @@ def processes(workload: TrainingFields, slot: Slot) -> Iterator[HostProcess]:
 
 def log(trial: Measured, workload: TrainingFields) -> list[Step]:
     """The steps of all ranks."""
-    return [step for file in log_files(trial, workload) for step in read_steps(file)]
+    from experiments.measurements.reading import records  # noqa: PLC0415 - no Arrow in the trial
+
+    return records(trial.samples, STEPS, workload.name)
 
 
 def figures(trial: Measured, workload: TrainingFields) -> Figures:
-    """Each phase's steps, beside what a step takes at least."""
-    from experiments.impact import training_impact  # noqa: PLC0415 - no NumPy in the trial
+    """Each phase's steps, beside what a step takes at least; and what the fault cost."""
+    from experiments.impact import setback, training_impact  # noqa: PLC0415 - no NumPy in the trial
     from experiments.training_bound import step_bound_s  # noqa: PLC0415 - nor NetworkX
 
     bound_s = step_bound_s(trial.plan, workload)
-    impact = training_impact(log(trial, workload), trial.phases, bound_s)
-    return {phase: asdict(steps) for phase, steps in impact.items()}
+    steps = log(trial, workload)
+    impact = training_impact(steps, trial.phases, bound_s)
+    cost = setback(steps, trial.phases)
+    return {phase: asdict(found) for phase, found in impact.items()} | {
+        _SETBACK: None if cost is None else asdict(cost)
+    }
 
 
 def rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     """The figures of a training loop."""
-    phases = list(example(workload))
+    phases = [phase for phase in example(workload) if phase != _SETBACK]
     for phase in phases:
         yield phase_pair("all-reduce", workload, phase, "allreduce", ("p50", "max"))
     for phase in phases:
@@ -144,6 +153,9 @@ def rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
                   _figure(phase, "goodput", 3))  # fmt: skip
     for phase in phases:
         yield row(f"steps finished, {phase}", workload, _finished(phase))
+    if any(w is not None and w[_SETBACK] is not None for w in workload):
+        yield row("steps stretched / lost by the fault", workload, _lost)
+        yield row("fault to usual steps again, ms", workload, _recovery)
 
 
 def _figure(phase: str, key: str, digits: int) -> Callable[[Figures], str]:
@@ -152,6 +164,18 @@ def _figure(phase: str, key: str, digits: int) -> Callable[[Figures], str]:
 
 def _finished(phase: str) -> Callable[[Figures], str]:
     return lambda w: f"{w[phase]['finished']:,}"
+
+
+def _lost(figures: Figures) -> str:
+    cost = figures[_SETBACK]
+    return MISSING if cost is None else f"{cost['steps_stretched']:,} / {cost['steps_lost']:.1f}"
+
+
+def _recovery(figures: Figures) -> str:
+    cost = figures[_SETBACK]
+    if cost is None:
+        return MISSING
+    return "never" if cost["recovery_ms"] is None else number(cost["recovery_ms"])
 
 
 def _points(trial: Measured, workload: TrainingFields) -> Iterator[Point]:
@@ -166,6 +190,7 @@ def _points(trial: Measured, workload: TrainingFields) -> Iterator[Point]:
             }
 
 
+LOGS = logs_of(STEPS)
 CHARTS: tuple[Chart[Any], ...] = (
     Chart(
         "Training",
@@ -220,5 +245,6 @@ KIND = Kind(
     figures=figures,
     rows=rows,
     charts=CHARTS,
+    logs=LOGS,
     problems=_problems,
 )

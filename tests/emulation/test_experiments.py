@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from experiments.events import read_events
+from experiments.measurements.reading import arrivals
 from experiments.one_trial import SOURCE
 
 pytestmark = pytest.mark.on_host
@@ -74,8 +77,7 @@ def test_fast_reroute_switches_at_once_and_restoration_when_the_answer_has_come(
     [control_us] = [
         switch["control_delay_us"] for switch in job["plan"]["switches"] if switch["site"] == "a"
     ]
-    lines = (trial / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    events = [json.loads(line) for line in lines]
+    events = read_events(trial / "events.parquet")
     [cut_ns] = [event["t_ns"] for event in events if event["event"] == "fault-cut"]
     sent_ns = min(
         event["t_ns"]
@@ -93,6 +95,57 @@ def test_a_flow_far_away_loses_nothing(cut: dict[str, Any]) -> None:
         assert policy["probes"]["bystander"]["failover"]["crosses_cut"] is False
 
 
+def counted(cut: dict[str, Any], policy: str) -> dict[tuple[str, str, str], int]:
+    """Packets where they must not be, by phase, workload and the site towards which they went."""
+    found = cut["policies"][policy]["forbidden"]
+    seen = [place["seen_packets"] for told in found.values() for place in told["places"]]
+    assert min(seen) > 0  # BFD alone sees to that
+    return {
+        (phase, place["workload"], place["towards"]): place["packets"]
+        for phase, told in found.items()
+        for place in told["places"]
+    }
+
+
+def test_packets_on_a_span_that_they_must_not_use_are_all_counted(cut: dict[str, Any]) -> None:
+    found = counted(cut, "fast-reroute")
+    samples = ROOT / cut["folder"] / "trials" / "fast-reroute-seed1" / "samples"
+    delays_ns = np.diff(arrivals(samples, "probe", 0)[:, 1:])
+    around = int((delays_ns > delays_ns.min() + 2_000_000).sum())
+    on_their_way = [found[phase, "probe", "e"] for phase in ("before", "during", "after")]
+    assert on_their_way[0] == 0
+    # Each packet that went around, labels and all, but those of the last 2.5 ms, which were not
+    # there yet at the end; and no other.
+    assert around - 26 <= sum(on_their_way) <= around
+    assert sum(found.values()) == sum(on_their_way) > 1000
+    # The controller's way around is another one.
+    assert set(counted(cut, "restoration").values()) == {0}
+
+
+def test_each_span_and_each_pair_of_sites_is_told(cut: dict[str, Any]) -> None:
+    policy = cut["policies"]["fast-reroute"]
+    # The probe's frames of 106 bytes on 100 Mbit/s.
+    assert policy["spans"]["before"]["utilisation_max"] == pytest.approx(0.0848, rel=0.02)
+    assert policy["spans"]["before"]["utilisation_max_span"] == "ab"
+    ways = {(one["span"], one["to_site"]): one for one in policy["spans"]["during"]["directions"]}
+    assert len(ways) == 12
+    assert ways["ea", "e"]["utilisation_max"] == pytest.approx(0.0848, rel=0.1)
+    assert policy["availability"]["d/e"]["time_share"] == 1
+    probe = policy["probes"]["probe"]["total"]
+    assert policy["availability"]["a/b"]["packet_share"] == probe["received"] / probe["sent"] < 1
+
+
+def test_the_stages_of_healing_follow_each_other(cut: dict[str, Any]) -> None:
+    probe = cut["policies"]["fast-reroute"]["probes"]["probe"]
+    stages = probe["stages"]
+    assert list(stages) == ["in_flight", "detection", "local_repair"]
+    assert stages["detection"]["from_s"] == pytest.approx(0.6, abs=1e-4)
+    assert stages["in_flight"]["until_s"] == stages["detection"]["from_s"]
+    assert stages["detection"]["until_s"] == stages["local_repair"]["from_s"]
+    lost = sum(stages[name]["lost"] for name in ("in_flight", "detection", "local_repair"))
+    assert lost == probe["failover"]["lost"]
+
+
 def test_nothing_is_lost_at_the_mend_under_fast_reroute(cut: dict[str, Any]) -> None:
     probe = cut["policies"]["fast-reroute"]["probes"]["probe"]
     assert probe["phases"]["after"]["lost"] == probe["reversion"]["lost"] == 0
@@ -107,7 +160,7 @@ def test_json_carries_what_is_promised(cut: dict[str, Any]) -> None:
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.partition("<script")[0]  # nothing is fetched
     for policy in cut["policies"]:
-        assert (folder / "trials" / f"{policy}-seed1" / "events.jsonl").exists()
+        assert (folder / "trials" / f"{policy}-seed1" / "events.parquet").exists()
 
 
 def test_same_seed_same_bytes_wherever_it_runs_and_another_seed_another_sample(
@@ -143,12 +196,25 @@ def test_an_outage_is_split_and_the_moves_after_it_cost_nothing(tmp_path: Path) 
     # The span has a faster BFD of its own: 2 ms x 3.
     assert 4 <= probe["failover"]["detection_ms"] <= 6.5
     assert stages["detection"] <= 6.5 * 5
-    assert stages["switchover"] <= 5
+    assert stages["local_repair"] <= 5
     for move in ("reoptimisation", "move_back"):
         assert probe[move]["lost"] == 0
         assert probe[move]["switched_ms"] > 0
     assert probe["reoptimisation"]["begun_ms"] > 50
     assert probe["reversion"]["lost"] == 0
+    healing = probe["stages"]
+    assert list(healing) == [
+        "in_flight",
+        "detection",
+        "local_repair",
+        "reoptimisation",
+        "reversion",
+    ]
+    times = [time for one in healing.values() for time in (one["from_s"], one["until_s"])]
+    assert times == sorted(times)
+    assert sum(one["lost"] for one in healing.values()) == probe["total"]["lost"]
+    # Back on the shorter way, new packets overtake those on the longer one.
+    assert healing["reversion"]["reordered"] == probe["move_back"]["reordered"] > 0
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
@@ -208,8 +274,8 @@ def test_a_controller_may_die_be_slow_and_hang_without_a_packet_lost_but_the_cut
     in_flight_ms = probe["failover"]["cut_span_delay_ms"]
     assert probe["failover"]["plbm_ms"] <= 30 + in_flight_ms + 1
     assert probe["total"]["lost"] == probe["failover"]["lost"]
-    lines = (Path(result["folder"]) / "trials").glob("*/events.jsonl")
-    events = [json.loads(line) for file in lines for line in file.read_text().splitlines()]
+    files = (Path(result["folder"]) / "trials").glob("*/events.parquet")
+    events = [event for file in files for event in read_events(file)]
     told = [event["event"] for event in events if event["source"] == "trial"]
     assert told == [
         "fault-controller-down", "fault-cut", "fault-controller-up", "fault-control-slow",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from experiments.events import read_events
 from tests.emulation.test_experiments import ROOT, run_scenario
 
 pytestmark = pytest.mark.on_host
@@ -16,9 +17,8 @@ pytestmark = pytest.mark.on_host
 def trial_of(result: dict[str, Any], policy: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The events and the job of a run's one trial."""
     folder = ROOT / result["folder"] / "trials" / f"{policy}-seed1"
-    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     job: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    return [json.loads(line) for line in lines], job
+    return read_events(folder / "events.parquet"), job
 
 
 def test_path_protection_heals_when_the_controller_has_told_the_ingress(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from click.testing import CliRunner
 
 from experiments.cli.controller import controller
 from experiments.cli.ending import ended
+from experiments.events import merge_events
+from experiments.run_folder import TrialFolder
+from experiments.trial_job import TrialResult
 
 
 def status_of(*arguments: str) -> int:
@@ -21,11 +24,11 @@ def status_of(*arguments: str) -> int:
 def trial(tmp_path: Path) -> Path:
     folder = tmp_path / "run" / "fast-reroute-1"
     folder.mkdir(parents=True)
-    lines = [
-        {"t_s": 2.0, "source": "trial", "t_ns": 12, "event": "fault-begins", "span": "a-b"},
-        {"t_s": 2.03, "source": "controller", "t_ns": 13, "event": "span-down", "span": "a-b"},
-    ]
-    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = {"t_ns": 2_030_000_007, "event": "span-down", "span": "a-b", "seen_by": "a"}
+    (folder / "controller-events.jsonl").write_text(json.dumps(told) + "\n")
+    cut = {"step": "cut", "fault": 0, "spans": ["a-b"], "t_ns": 2_000_000_007, "done_ns": 8}
+    result = TrialResult(status="ok", reason=None, start_ns=7, end_ns=9, faults=(cut,))
+    merge_events(TrialFolder(folder), result)
     return folder
 
 
@@ -40,7 +43,7 @@ def test_that_nobody_answers_is_told(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_events_of_a_run_are_shown(trial: Path) -> None:
     told = CliRunner().invoke(controller, ["events", "--run", str(trial.parent)])
     assert [line.split()[:2] for line in told.output.splitlines()[1:]] == [
-        ["2.000000", "fault-begins"],
+        ["2.000000", "fault-cut"],
         ["2.030000", "span-down"],
     ]
     some = CliRunner().invoke(
@@ -55,7 +58,9 @@ def test_a_folder_with_no_trial_or_several_is_told(
     other = trial.parent / "restoration-1"
     other.mkdir()
     assert status_of("events", "--run", str(other)) == 2
-    assert "there is no events.jsonl" in capsys.readouterr().err
-    (other / "events.jsonl").write_text("")
+    assert "there is no events.parquet" in capsys.readouterr().err
+    (other / "events.parquet").write_text("")
     assert status_of("events", "--run", str(trial.parent)) == 2
     assert "holds 2 trials" in capsys.readouterr().err
+    assert status_of("events", "--run", str(other)) == 2
+    assert "is damaged" in capsys.readouterr().err

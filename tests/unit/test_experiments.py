@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from experiments.evaluate import evaluate, no_figures
-from experiments.impact import training_impact
+from experiments.impact import setback, training_impact
+from experiments.measurements.collecting import collect
 from experiments.phases import NS_PER_S, Phase, phases
 from experiments.run_folder import TrialFolder, new_run_folder
 from experiments.scenario_load import load_scenario
+from experiments.spans.lines import ROWS
 from experiments.table import render, sections
 from experiments.trial_job import Job, TrialResult
 from topologies.plan import make_plan
@@ -68,6 +70,28 @@ def test_a_step_ends_with_its_last_rank() -> None:
     assert (alone.finished, alone.unfinished) == (0, 1)
 
 
+def test_a_fault_costs_steps_that_are_longer_than_any_before() -> None:
+    before = [step(n, 1000 + 100 * n, 1100 + 100 * n) for n in range(29)]
+    # One is under way at the fault (4 s), one is longer, then three as before.
+    hit = [step(29, 3900, 4300), step(30, 4300, 4550)]
+    steady = [step(31 + n, 4550 + 100 * n, 4650 + 100 * n) for n in range(3)]
+    found = setback([*before, *hit, *steady], (BEFORE, DURING, AFTER))
+    assert found is not None
+    assert (found.usual_step_ms, found.steps_stretched) == (100, 2)
+    assert found.steps_lost == pytest.approx(4.5)
+    assert found.recovery_ms == 550
+    unfinished = setback([*before, hit[0], step(30, 4300, None)], (BEFORE, DURING, AFTER))
+    assert unfinished is not None
+    assert unfinished.recovery_ms is None
+    assert unfinished.steps_lost == pytest.approx(3 + (10_000 - 4300 - 100) / 100)
+    same = [step(29 + n, 3900 + 100 * n, 4000 + 100 * n) for n in range(60)]
+    untouched = setback([*before, *same, step(90, 9900, None)], (BEFORE, DURING, AFTER))
+    assert untouched is not None
+    assert (untouched.steps_stretched, untouched.steps_lost, untouched.recovery_ms) == (0, 0, 0)
+    assert setback(before, (BEFORE,)) is None
+    assert setback(hit, (BEFORE, DURING, AFTER)) is None
+
+
 def test_digest_is_of_the_measurements_only(tmp_path: Path) -> None:
     digests = []
     for name, sample, log in (("one", "a", "x"), ("two", "a", "y"), ("three", "b", "x")):
@@ -102,6 +126,8 @@ def probe(lost: int, tbm_ms: float | None) -> dict[str, object]:
         "tbm_ms": tbm_ms,
         "tblm_ms": tbm_ms,
         "plbm_ms": tbm_ms,
+        **dict.fromkeys(("tbm_resolution_ms", "tblm_resolution_ms", "plbm_resolution_ms"), 0.2),
+        "warnings": ("TBLM is 2.000 ms more than TBM: why",) if tbm_ms else (),
         "recovery_ms": tbm_ms,
         "detection_ms": None,
         "switchover_ms": None,
@@ -130,8 +156,9 @@ def test_table_shows_failures_as_failures() -> None:
     }
     rows = {row.label: row.values for row in sections(policies)[0].rows}
     assert rows["packets lost"] == ("12", "900", "failed")
-    assert rows["failover by timestamps (TBM), ms"] == ("34.6", "not recovered", "failed")
-    assert rows["lost in flight / detection / switchover"] == ("3 / 4 / 5", "–", "failed")
+    assert rows["failover by timestamps (TBM), ms"] == ("34.6 − 0.2", "not recovered", "failed")
+    assert rows["  the methods disagree"] == ("TBLM is 2.000 ms more than TBM", "–", "failed")
+    assert rows["lost in flight / detection / local repair"] == ("3 / 4 / 5", "–", "failed")
     assert rows["lost at the move to the best paths left"] == ("1", "–", "failed")
     assert "lost at the move back" not in rows
     console = Console(width=120, record=True)
@@ -156,5 +183,7 @@ def test_a_flow_that_never_arrived_is_no_measurement(tmp_path: Path) -> None:
         folder = tmp_path / "samples" / workload.name
         folder.mkdir(parents=True)
         (folder / "received.i64x3").write_bytes(b"")
+    (tmp_path / "samples" / ROWS).write_bytes(b"")
+    collect(TrialFolder(tmp_path), job, result)
     with pytest.raises(ValueError, match="probe: no packet arrived before any fault"):
         evaluate(TrialFolder(tmp_path), job, result)

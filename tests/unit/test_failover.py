@@ -33,8 +33,53 @@ def test_known_outage_by_all_three_methods() -> None:
     assert found.plbm_ms == pytest.approx(12.3)
     assert found.tbm_ms == pytest.approx(12.4)  # last before to first after: one interval more
     assert found.tblm_ms == pytest.approx(14.4)  # and the detour's longer delay
-    assert found.resolution_ms == pytest.approx(0.1)
+    assert found.resolution_ms == found.plbm_resolution_ms == pytest.approx(0.1)
+    assert found.tbm_resolution_ms == found.tblm_resolution_ms == pytest.approx(0.2)
+    [warning] = found.warnings
+    assert warning.startswith("TBLM is 2.000 ms more than TBM")
     assert found.resumed_sent_ns == 523 * INTERVAL_NS
+
+
+def test_packets_that_come_through_are_where_the_methods_disagree() -> None:
+    found = outage(flow_without({*range(400, 450), *range(460, 500)}), 0, 10**9)
+    assert (found.plbm_ms, found.tbm_ms) == pytest.approx((9, 10.1))
+    assert found.warnings == (
+        "PLBM is 1.100 ms less than TBM: 10 packets came through within the outage",
+    )
+
+
+@given(
+    st.integers(0, 20_000_000),
+    st.integers(150_000, 30_000_000),
+    st.sets(st.integers(0, 999)),
+    st.sets(st.integers(1, 998)),
+)
+def test_each_method_is_right_to_its_resolution(
+    at_ns: int, length_ns: int, doubled: set[int], late: set[int]
+) -> None:
+    """An outage anywhere, with duplicates, and packets that the next three overtake."""
+    from_ns, until_ns = 30_000_000 + at_ns, 30_000_000 + at_ns + length_ns
+    arrivals = [
+        (i * INTERVAL_NS + DELAY_NS + (3 * INTERVAL_NS + 1 if i in late else 0) + copy, i)
+        for i in range(1000)
+        for copy in range(2 if i in doubled else 1)
+        if not from_ns <= i * INTERVAL_NS < until_ns
+    ]
+    rows = [(i, i * INTERVAL_NS, at_ns) for at_ns, i in sorted(arrivals)]
+    flow = ProbeFlow(np.array(rows, dtype=np.int64), Schedule(0), RATE_PPS, 1000)
+    found = outage(flow, 0, 1000 * INTERVAL_NS)
+    length_ms = length_ns / 1e6
+    if not found.recovered:  # no packet is unimpaired on one of its sides
+        return
+    assert found.plbm_ms == pytest.approx(length_ms, abs=(found.plbm_resolution_ms or 0) + 1e-9)
+    assert found.tbm_ms is not None
+    assert found.tblm_ms is not None
+    too_long_ms = (found.tbm_resolution_ms or 0) + 1e-9
+    assert found.tbm_ms - too_long_ms <= length_ms <= found.tbm_ms + 1e-9
+    if found.warnings:  # a late packet is the last one before the outage
+        assert abs(found.tblm_ms - found.tbm_ms) == pytest.approx(0.3, abs=1e-5)
+    else:
+        assert abs(found.tblm_ms - length_ms) <= too_long_ms
 
 
 def test_nothing_lost_is_zero_and_never_back_is_none() -> None:

@@ -131,7 +131,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     with opened_folder(tmp_path / "s") as folder:
         folder.write(done("one"))
-        monkeypatch.setattr("experiments.study.store.os.fsync", full)
+        monkeypatch.setattr("experiments.disk.os.fsync", full)
         with pytest.raises(FailedRunError, match=r"no space left.*kept"):
             folder.write(done("two"))
         with pytest.raises(FailedRunError, match="no space left"):

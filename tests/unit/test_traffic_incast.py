@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.traffic_processes import end, free_port, start, wait_for_file
 from traffic.describe import IncastReceiver, IncastSender
-from traffic.logs import read_bursts_received, read_bursts_sent
+from traffic.logs import BurstReceived, BurstSent, read_records
 
 SENDERS, BURSTS, SIZE = 3, 4, 50_000
 
@@ -34,13 +34,13 @@ def test_all_bursts_of_all_senders_arrive(tmp_path: Path) -> None:
     running = [start(target), *(start(one) for one in senders)]
     for process in running:
         end(process)
-    received = read_bursts_received(Path(target.out))
+    received = list(read_records(BurstReceived, Path(target.out)))
     assert sorted((one.sender, one.burst) for one in received) == [
         (n, burst) for n in range(SENDERS) for burst in range(BURSTS)
     ]
     assert {(one.status, one.received_bytes) for one in received} == {("ok", SIZE)}
     for one in senders:
-        sent = read_bursts_sent(Path(one.out))
+        sent = list(read_records(BurstSent, Path(one.out)))
         assert [(burst.status, burst.sent_bytes) for burst in sent] == [("ok", SIZE)] * BURSTS
         late_us = [(b.due_ns - sent[0].due_ns - i * 5_000_000) / 1000 for i, b in enumerate(sent)]
         assert all(-200 <= late <= 200 for late in late_us)
@@ -50,7 +50,7 @@ def test_all_bursts_of_all_senders_arrive(tmp_path: Path) -> None:
 def test_nobody_there_is_a_counted_failure(tmp_path: Path) -> None:
     one = sender(tmp_path, free_port(), connect_timeout_s=0.3)
     assert "the receiver at 127.0.0.1" in end(start(one), status=1)
-    [burst] = read_bursts_sent(Path(one.out))
+    [burst] = list(read_records(BurstSent, Path(one.out)))
     assert (burst.status, burst.accepted_ns) == ("unfinished", None)
 
 
@@ -69,7 +69,7 @@ def test_a_receiver_that_goes_or_stalls_is_a_counted_failure(tmp_path: Path, res
         said = end(running, status=1)
         sock.close()
     assert ("nothing moved for" in said) != resets
-    last = read_bursts_sent(Path(one.out))[-1]
+    last = list(read_records(BurstSent, Path(one.out)))[-1]
     assert last.status == "unfinished"
     assert last.reason is not None
     assert last.reason in said
@@ -87,7 +87,7 @@ def test_a_stranger_and_half_a_burst_are_told_apart_from_bursts(tmp_path: Path) 
     one = sender(tmp_path, target.port)
     end(start(one))
     end(running)
-    assert len(read_bursts_received(Path(target.out))) == BURSTS
+    assert len(list(read_records(BurstReceived, Path(target.out)))) == BURSTS
 
 
 def connected(port: int) -> socket.socket:

@@ -23,7 +23,7 @@ _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 _ERROR, _DONE = 2, 3
 _CAPPED, _EXTENDED = 0x100, 0x200  # flags of an error: no copy of the request; attributes follow
 _REQUEST, _ACK, _DUMP = 0x001, 0x004, 0x300
-CREATE, EXCL, REPLACE = 0x400, 0x200, 0x100
+CREATE, EXCL, REPLACE, ECHO = 0x400, 0x200, 0x100, 0x008
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _NLMSGERR_ATTR_MSG = 1
 _BATCH_BYTES = 60_000
@@ -127,10 +127,11 @@ class RouteSocket:
                     raise BuildError(f"netlink dump {kind}: {os.strerror(code)}")
                 yield payload
 
-    def ask(self, kind: int, body: bytes) -> bytes:
+    def ask(self, kind: int, body: bytes, flags: int = 0) -> bytes:
         """The payload of the one object that a request asks for."""
         self._sequence += 1
-        self._send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, self._sequence, 0) + body)
+        header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | flags, self._sequence, 0)
+        self._send(header + body)
         [(found, _, _, payload)] = self._receive()
         if found == _ERROR:
             code = -struct.unpack_from("=i", payload)[0]

@@ -1,0 +1,1 @@
+"""What a trial measured, as tables; see docs/reference/run-folder.md."""
