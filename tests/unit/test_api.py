@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fibercut
@@ -114,6 +115,16 @@ def test_samples_are_in_the_scenario_s_time(tmp_path: Path) -> None:
     frame = fibercut.load_run(run_folder(tmp_path)).samples("probe")
     assert list(frame["sequence"]) == [0, 2]
     assert list(frame["t_s"]) == [0.0, 2.0]
+
+
+def test_tables_are_read_for_the_workload_alone(tmp_path: Path) -> None:
+    run = fibercut.load_run(run_folder(tmp_path))
+    samples = tmp_path / "trials" / "none-seed1" / "samples"
+    rows = {"workload": ["probe", "other"], "sequence": [0, 7], "transmit_ns": [5 * 10**8, 0]}
+    pd.DataFrame(rows).to_parquet(samples / "probes.parquet")
+    pd.DataFrame({"span": ["n1-n2"]}).to_parquet(samples / "spans.parquet")
+    frame = run.samples("probe")
+    assert frame[["t_s", "sequence"]].to_dict("records") == [{"t_s": 0.5, "sequence": 0}]
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
