@@ -14,7 +14,9 @@ from pathlib import Path
 
 from experiments.diagnosis import CLOCKS, VIRTUAL, Check
 
-SYSTEM_SCRIPT = Path(__file__).parent.parent / "provision" / "system.sh"
+# In the source folder, or where the wheel has it.
+_PROVISION = (Path(__file__).parent.parent / "provision", Path(__file__).parent / "provision")
+SYSTEM_SCRIPT = next((one for one in _PROVISION if one.is_dir()), _PROVISION[0]) / "system.sh"
 OLDEST_PYTHON = (3, 11)
 # Two guests side by side, with what the runner and the host's cache take beside them.
 ADVISED_MEMORY_MB = 4096

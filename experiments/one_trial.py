@@ -14,7 +14,7 @@ from typing import Protocol
 from experiments.disk import is_full
 from experiments.evaluate import evaluate
 from experiments.measurements.collecting import collect
-from experiments.progress import TrialProgress
+from experiments.progress import StageTeller, TrialProgress
 from experiments.run_folder import TrialFolder
 from experiments.scenario import Clock
 from experiments.summary import TrialOutcome
@@ -94,11 +94,15 @@ def _follow(
     """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
     virtual_s = 0.0
     asked = False
+    exact = job.scenario.clock is Clock.VIRTUAL
+    teller = StageTeller(
+        progress, job.name, trial.path / "stage", job.scenario.duration_s, tells_speed=exact
+    )
     try:
         with _machine(job, trial, kernel) as machine:
             while not machine.ended(_POLL_S):
                 virtual_s = machine.virtual_s()
-                _tell(progress, job, trial, virtual_s)
+                teller.tell(virtual_s, time.monotonic())
                 if stop.is_set() and not asked:
                     machine.interrupt()
                     asked = True
@@ -107,18 +111,6 @@ def _follow(
         return str(error), virtual_s
     progress.tell(job.name, "evaluating", 1, "")
     return None, virtual_s
-
-
-def _tell(progress: TrialProgress, job: Job, trial: TrialFolder, virtual_s: float) -> None:
-    try:
-        since_s, _, stage = (trial.path / "stage").read_text(encoding="utf-8").partition(" ")
-        began_s = float(since_s)
-    except (OSError, ValueError):
-        since_s, stage, began_s = "", "starting", virtual_s
-    stage = stage.strip()
-    done = (virtual_s - began_s) / job.scenario.duration_s if stage == "running" else 0.0
-    note = f"{max(0.0, virtual_s - began_s):.1f} of {job.scenario.duration_s:g} s"
-    progress.tell(job.name, stage, min(1.0, max(0.0, done)), note if done > 0 else "")
 
 
 def _outcome(

@@ -83,7 +83,7 @@ def suggestion(word: object, allowed: Sequence[str]) -> str:
 
 def unknown(what: str, word: object, allowed: Iterable[str]) -> str:
     """The message for a name that does not exist, with what does."""
-    names = sorted(allowed)
+    names = sorted(str(name) for name in allowed)
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     return f"unknown {what} {shown(word)}{suggestion(word, names)}; there are: {listed or 'none'}"
 

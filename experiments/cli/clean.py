@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from experiments.cli.telling import json_option, print_json
 from experiments.failure import FailedRunError
 from topologies.builder.errors import BuildError
 from topologies.builder.leftovers import leftovers, sweep
@@ -11,7 +12,8 @@ from topologies.builder.leftovers import leftovers, sweep
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def clean(dry_run: bool) -> int:
+@json_option
+def clean(dry_run: bool, as_json: bool) -> int:
     """Remove what killed runs have left on this machine's own kernel.
 
     A network of the clock "real" is taken down however its run ends, unless its guard
@@ -25,6 +27,9 @@ def clean(dry_run: bool) -> int:
         found = leftovers() if dry_run else sweep()
     except BuildError as error:
         raise FailedRunError(str(error)) from None
+    if as_json:
+        print_json({"dry_run": dry_run, "networks": [str(network) for network in found]})
+        return 0
     word = "left behind" if dry_run else "removed"
     for network in found:
         click.echo(f"{word}: {network}")

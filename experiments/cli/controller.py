@@ -12,10 +12,12 @@ from rich.console import Console
 
 from controller.ask import DEFAULT_PORT, NoAnswerError, ask
 from experiments import controller_tables as tables
+from experiments.cli.values import Integer
 from experiments.events import read_events
 from topologies.problems import InputError, Problem
 
 _EVENTS = "events.parquet"
+_MOST_TRIALS = 6
 Command = Callable[..., Any]
 
 
@@ -39,7 +41,7 @@ def _options(function: Command) -> Command:
         click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
         click.option(
             "--port",
-            type=click.IntRange(1, 65_535),
+            type=Integer(1, 65_535),
             default=DEFAULT_PORT,
             show_default=True,
             help="Where it answers (its --inspect-port).",
@@ -102,7 +104,7 @@ def counters(port: int, as_json: bool) -> int:
 
 
 @controller.command()
-@click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option("--last", type=Integer(1), default=20, show_default=True, help="How many.")
 @click.option("--only", multiple=True, metavar="EVENT", help="Of this name; may be repeated.")
 @click.option(
     "--run",
@@ -136,7 +138,8 @@ def _events_file(folder: Path) -> Path:
     if not files:
         message = f"there is no {_EVENTS} in {folder}; name the folder of a run that has ended"
     else:
-        trials = ", ".join(str(file.parent) for file in files)
+        trials = ", ".join(str(file.parent) for file in files[:_MOST_TRIALS])
+        trials += ", …" if len(files) > _MOST_TRIALS else ""
         message = f"{folder} holds {len(files)} trials; name one of them: {trials}"
     raise InputError([Problem("--run", message)])
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from controller.policies import Policy, policy_named
+from experiments.cli import values
+from experiments.cli.telling import is_quiet, quiet_option
 from experiments.coverage import Coverage, coverage, failures
 from experiments.coverage_anchors import anchors
 from experiments.coverage_report import as_json, plot, print_tables
@@ -20,12 +22,20 @@ from topologies.problems import InputError, Problem
 
 
 @click.command(name="coverage")
-@click.argument("topology")
-@click.option("--policy", "name", default="fast-reroute", show_default=True, help="Its name.")
+@click.argument("topology", shell_complete=values.topologies)
+@click.option(
+    "--policy",
+    "name",
+    default="fast-reroute",
+    show_default=True,
+    shell_complete=values.policies,
+    help="Its name.",
+)
 @click.option("--protection", help="node-and-conduit, node, conduit or link.")
 @click.option("--pairs", is_flag=True, help="Every two spans at once, too.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print all figures as JSON.")
 @click.option("--plot", "svg", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw it.")
+@quiet_option()
 def coverage_(
     topology: str,
     name: str,
@@ -79,4 +89,4 @@ def _tried(plan: NetworkPlan, policy: Policy, pairs: bool) -> Coverage:
     cases = list(failures(plan, pairs))
     # Silent where nobody watches.
     watched = track(cases, "failures", console=Console(stderr=True), transient=True)
-    return coverage(plan, policy, watched if sys.stderr.isatty() else cases)
+    return coverage(plan, policy, watched if sys.stderr.isatty() and not is_quiet() else cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from topologies.problems import InputError
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def ended(command: Callable[[], object]) -> int:
@@ -48,6 +50,9 @@ def _told(error: BaseException) -> tuple[int, str]:
             return FAILED, f"fibercut: {error}"
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED, "fibercut: interrupted"
+        case OSError(errno=number) if number in _FULL:
+            where = error.filename or "where the output goes"
+            return FAILED, f"fibercut: {error.strerror}: {where}; make room and start again"
         case _:
             return FAILED, _internal_error(error)
 

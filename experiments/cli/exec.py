@@ -11,6 +11,8 @@ from typing import Literal
 import click
 
 from experiments.cli.options import kernel_source as kernel_source_option
+from experiments.cli.telling import quiet_option, reporter, say
+from experiments.cli.values import Integer, Number, OneOf
 from guest import GuestSettings, provide_kernel
 from guest import run as run_in_guest
 
@@ -19,26 +21,39 @@ _HELP_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
 
 
 @click.command(name="exec", context_settings=_HELP_SETTINGS)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=Integer(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Of all random numbers of the guest, in virtual time.",
+)
 @click.option(
     "--clock",
-    type=click.Choice(["virtual", "real"]),
+    type=OneOf(["virtual", "real"]),
     default="virtual",
     show_default=True,
     help="The guest's clock: virtual is exact and replays; real runs with the wall clock.",
 )
 @click.option(
     "--limit-s",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="End COMMAND when it has run so long by the guest's clock (exit status 1).",
 )
-@click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
+@click.option(
+    "--memory-mb",
+    type=Integer(192),
+    default=1024,
+    show_default=True,
+    help="Of the guest; taken only as far as it is used.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder whose changes stay; $FIBERCUT_OUT inside. All others are lost at the end.",
 )
 @kernel_source_option
+@quiet_option()
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_(
     seed: int,
@@ -59,7 +74,7 @@ def exec_(
       fibercut exec -- sudo python3 my_mininet_script.py
       fibercut exec -- sh -c 'ip link add a type veth peer name b; ip -br link'
     """  # noqa: D301 - click reads a real backspace
-    kernel = provide_kernel(kernel_source)
+    kernel = provide_kernel(kernel_source, reporter=reporter())
     result = run_in_guest(
         list(command),
         out_dir=out,
@@ -74,7 +89,7 @@ def exec_(
         stdin=None if sys.stdin.isatty() else sys.stdin.buffer,
     )
     for warning in result.warnings:
-        click.echo(f"fibercut: {warning}", err=True)
+        say(f"fibercut: {warning}")
     return result.exit_status
 
 

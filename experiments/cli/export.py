@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.telling import json_option, print_json
 from topologies.problems import InputError, Problem
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -15,7 +16,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--csv", "csv", type=_FOLDER, metavar="DIR", help="Write CSV files.")
 @click.option("--parquet", "parquet", type=_FOLDER, metavar="DIR", help="Write Parquet files.")
-def export(run: Path, csv: Path | None, parquet: Path | None) -> int:
+@json_option
+def export(run: Path, csv: Path | None, parquet: Path | None, as_json: bool) -> int:
     """Write a run's tables, all trials together, into a new folder.
 
     RUN is a run's folder, such as runs/latest. Each table has the columns policy and seed first;
@@ -33,6 +35,9 @@ def export(run: Path, csv: Path | None, parquet: Path | None) -> int:
         written += export_run(found, csv, "csv")
     if parquet is not None:
         written += export_run(found, parquet, "parquet")
+    if as_json:
+        print_json({"files": [str(path) for path in written]})
+        return 0
     for path in written:
         click.echo(path)
     return 0

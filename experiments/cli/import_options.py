@@ -7,45 +7,47 @@ from typing import Any, get_args
 
 import click
 
+from experiments.cli.telling import say
+from experiments.cli.values import Number, OneOf
 from topologies.imports.options import ImportOptions, LengthUnit, MissingPositions, Parts
 from topologies.spec import Topology
 
 _OPTIONS = (
     click.option(
         "--rate-gbps",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help="Of spans without a rate (default: 100), and of the hosts' access links.",
     ),
     click.option(
         "--length-unit",
-        type=click.Choice(get_args(LengthUnit)),
+        type=OneOf(get_args(LengthUnit)),
         help="Of lengths that come without one (default: km).",
     ),
     click.option(
         "--missing",
         "missing_positions",
-        type=click.Choice(get_args(MissingPositions)),
+        type=OneOf(get_args(MissingPositions)),
         help="Nodes without coordinates (default: auto, which leaves out external nodes and "
         "places the others between their neighbours).",
     ),
     click.option(
         "--parts",
-        type=click.Choice(get_args(Parts)),
+        type=OneOf(get_args(Parts)),
         help="A graph in several parts (default: refuse).",
     ),
     click.option(
         "--km-per-unit",
-        type=click.FloatRange(0, 10_000, min_open=True),
+        type=Number(0, 10_000, min_open=True),
         help="The scale of coordinates that are a drawing's.",
     ),
     click.option(
         "--demand-unit-mbps",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help="What one unit of SNDlib's demands and capacities is.",
     ),
     click.option(
         "--route-factor",
-        type=click.FloatRange(1, 5),
+        type=Number(1, 5),
         help="Fibre route ÷ distance, where only coordinates are known (default: 1.3).",
     ),
 )
@@ -66,4 +68,4 @@ def chosen(given: dict[str, Any]) -> ImportOptions:
 def tell_notes(topology: Topology) -> None:
     """Say on stderr what an import had to assume or leave out."""
     for note in topology.notes:
-        click.echo(f"note: {topology.name}: {note}", err=True)
+        say(f"note: {topology.name}: {note}")

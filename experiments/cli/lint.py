@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from experiments.cli import values
+from experiments.cli.values import Integer, Number
 from experiments.lint_input import LintInput, read_lint_input
 from topologies.lint import CODES, Finding, LintSettings, Severity, lint
 from topologies.problems import InputError, Problem, unknown
@@ -16,23 +18,23 @@ _DEFAULTS = LintSettings()
 
 
 @click.command(name="lint")
-@click.argument("file")
+@click.argument("file", shell_complete=values.files_to_check)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit status 1 if there is a warning.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave a code out; may be repeated.")
 @click.option(
     "--scale",
-    type=click.FloatRange(1, 1e9),
+    type=Number(1, 1e9),
     help=f"Capacities are divided by this.  [default: the scenario's, or {_DEFAULTS.scale:g}]",
 )
 @click.option(
     "--bfd-interval-ms",
-    type=click.FloatRange(0, 10_000, min_open=True),
+    type=Number(0, 10_000, min_open=True),
     help=f"[default: the scenario's, or {_DEFAULTS.bfd_interval_ms:g}]",
 )
 @click.option(
     "--bfd-multiplier",
-    type=click.IntRange(1, 255),
+    type=Integer(1, 255),
     help=f"[default: the scenario's, or {_DEFAULTS.bfd_multiplier}]",
 )
 def lint_(

@@ -6,6 +6,7 @@ import importlib
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from experiments.cli.ending import ended
 from experiments.versions import fibercut_version
@@ -37,6 +38,11 @@ COMMANDS = {
         "experiments.cli.clean:clean",
         "Remove what killed runs have left on this machine (clock real).",
     ),
+    "completion": (
+        "experiments.cli.completion:completion",
+        "A script that completes commands and names in bash, zsh or fish.",
+    ),
+    "docs": ("experiments.cli.docs:docs", "Build the documentation, its links checked."),
     "test": ("experiments.cli.testing:test", "Check the code and run all tests."),
 }
 
@@ -55,6 +61,26 @@ class Commands(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; an unknown one is told what was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands' names for the shell, without importing them."""
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing them."""
@@ -80,9 +106,17 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 def cli() -> None:
     """Cut the fibre, measure the heal: a packet-level testbed for AI backbone networks.
 
-    Exit status: 0 when all went well, 1 when a run failed, 2 for input that
-    cannot be used, 130 when interrupted.
-    """
+    \b
+    Exit status of every command:
+      0    all went well
+      1    a run, a check or a measurement failed
+      2    the input or this machine cannot be used: said with its place and what to do
+      130  interrupted; what was measured by then is kept
+    `exec` gives back its program's own.
+
+    Answers go to standard output, progress and notes to standard error. Colours appear on a
+    terminal only, and not with NO_COLOR set. --json prints an answer for programs.
+    """  # noqa: D301 - click's own sign for lines that stay as they are
 
 
 def main() -> None:

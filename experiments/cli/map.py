@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
+from experiments.cli import values
 from experiments.cli.import_options import tell_notes
+from experiments.cli.telling import json_option, print_json, quiet_option, say
+from experiments.cli.values import Integer, Number, OneOf
 from topologies.load import load_topology
 from topologies.maps import MAP_SUFFIXES, MapOptions, Theme, write_map
 
 
 @click.command(name="map")
-@click.argument("topology")
+@click.argument("topology", shell_complete=values.topologies)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -21,7 +24,7 @@ from topologies.maps import MAP_SUFFIXES, MapOptions, Theme, write_map
 )
 @click.option(
     "--theme",
-    type=click.Choice([theme.value for theme in Theme]),
+    type=OneOf([theme.value for theme in Theme]),
     default=Theme.AUTO.value,
     show_default=True,
     help="auto follows the reader's screen in SVG and HTML, and is light in PNG and PDF.",
@@ -32,16 +35,16 @@ from topologies.maps import MAP_SUFFIXES, MapOptions, Theme, write_map
     default=None,
     help="Land outlines.  [default: where most sites stand on land]",
 )
-@click.option(
-    "--width", type=click.IntRange(300, 4000), default=960, show_default=True, help="In pixels."
-)
+@click.option("--width", type=Integer(300, 4000), default=960, show_default=True, help="In pixels.")
 @click.option(
     "--pixel-ratio",
-    type=click.FloatRange(0.5, 8),
+    type=Number(0.5, 8),
     default=2.0,
     show_default=True,
     help="Pixels of a PNG for each of the map's.",
 )
+@json_option
+@quiet_option()
 def map_(
     topology: str,
     out: Path | None,
@@ -50,6 +53,7 @@ def map_(
     land: bool | None,
     width: int,
     pixel_ratio: float,
+    as_json: bool,
 ) -> None:
     """Draw TOPOLOGY as a map: SVG, PNG, PDF, or HTML to look around in.
 
@@ -68,6 +72,8 @@ def map_(
     except OSError as error:
         message = f"cannot write {str(path)!r}: {error.strerror}"
         raise click.BadParameter(message, param_hint="--out") from None
-    click.echo(
-        f"{path}: {found.name}, {len(found.sites)} sites, {len(found.spans)} spans", err=True
-    )
+    sites, spans = len(found.sites), len(found.spans)
+    if as_json:
+        print_json({"file": str(path), "topology": found.name, "sites": sites, "spans": spans})
+    else:
+        say(f"{path}: {found.name}, {sites} sites, {spans} spans")

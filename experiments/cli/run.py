@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.policies import POLICIES
+from experiments.cli import values
 from experiments.cli.ending import FAILED, INTERRUPTED
 from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
+from experiments.cli.telling import print_json, quiet_option, reporter
+from experiments.cli.values import Integer, OneOf
 from experiments.flat import HEADLINES
 from experiments.machine_check import check_real_clock
 from experiments.progress import progress
@@ -31,15 +33,15 @@ from guest import GuestKernel, provide_kernel
 from topologies.problems import InputError, Problem, unknown
 
 _WIDTH_ELSEWHERE = 120
-_SEED = click.IntRange(0, 2**63 - 1)
+_SEED = Integer(0, 2**63 - 1)
 
 
 def _options(command: Any) -> Any:
-    for option in (
+    options = (
         click.option("--seed", type=_SEED, help="Of all random numbers; default: the scenario's."),
         click.option(
             "--trials",
-            type=click.IntRange(1, 10_000),
+            type=Integer(1, 10_000),
             help="Of each policy, with the seeds seed, seed + 1, …; default: the scenario's.",
         ),
         click.option(
@@ -51,10 +53,16 @@ def _options(command: Any) -> Any:
         ),
         click.option(
             "--clock",
-            type=click.Choice([clock.value for clock in Clock]),
+            type=OneOf([clock.value for clock in Clock]),
             help="virtual (in the guest) or real (this machine, as root); default: the scenario's.",
         ),
-        click.option("--policy", "policies", multiple=True, help="Only this policy (repeatable)."),
+        click.option(
+            "--policy",
+            "policies",
+            multiple=True,
+            shell_complete=values.policies,
+            help="Only this policy (repeatable).",
+        ),
         click.option(
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
@@ -64,14 +72,15 @@ def _options(command: Any) -> Any:
         ),
         kernel_source_option,
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
-        click.option("--quiet", is_flag=True, help="Show no progress."),
-    ):
+        quiet_option(expose_value=True),
+    )
+    for option in reversed(options):
         command = option(command)
     return command
 
 
 @click.command()
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=values.scenarios)
 @_options
 def run(scenario: str, **options: Any) -> int:
     """Run a scenario: each of its policies in a network of its own, and compare them.
@@ -106,12 +115,12 @@ def _run(
     if loaded.scenario.clock is Clock.REAL:
         check_real_clock()
     else:
-        kernel = provide_kernel(kernel_source)
+        kernel = provide_kernel(kernel_source, reporter=reporter())
     folder = new_run_folder(out, loaded.scenario.name)
     with progress(trial_names(loaded.scenario), quiet) as shown:
         result = run_scenario(loaded, folder, kernel, shown)
     if as_json:
-        click.echo(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
+        print_json(_as_json(result))
     else:
         _print(result, figures or HEADLINES)
     statuses = {"ok": 0, "failed": FAILED, "interrupted": INTERRUPTED}

@@ -9,8 +9,11 @@ from pathlib import Path
 import click
 
 from controller.policies import POLICIES
+from experiments.cli import values
 from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
+from experiments.cli.telling import quiet_option, reporter
+from experiments.cli.values import Integer, Number, OneOf
 from experiments.one_trial import SOURCE
 from experiments.scenario import Bfd
 from experiments.shell_session import SessionJob
@@ -22,22 +25,29 @@ from topologies.problems import InputError, Problem
 
 
 @click.command()
-@click.argument("topology", default="ai-backbone")
+@click.argument("topology", default="ai-backbone", shell_complete=values.topologies)
 @click.option(
     "--policy",
-    type=click.Choice(list(POLICIES)),
+    type=OneOf(list(POLICIES)),
     default="fast-reroute-reoptimise",
     show_default=True,
 )
 @click.option(
     "--scale",
-    type=click.FloatRange(1),
+    type=Number(1),
     default=10_000,
     show_default=True,
     help="Capacities are divided by this.",
 )
-@click.option("--memory-mb", type=click.IntRange(192), default=1024, show_default=True)
+@click.option(
+    "--memory-mb",
+    type=Integer(192),
+    default=1024,
+    show_default=True,
+    help="Of the guest; taken only as far as it is used.",
+)
 @kernel_source_option
+@quiet_option()
 def shell(
     topology: str, policy: str, scale: float, memory_mb: int, kernel_source: Path | None
 ) -> int:
@@ -52,7 +62,7 @@ def shell(
     network = load_topology(topology)
     tell_notes(network)
     plan = make_plan(network, scale)
-    kernel = provide_kernel(kernel_source)
+    kernel = provide_kernel(kernel_source, reporter=reporter())
     with tempfile.TemporaryDirectory(prefix="fibercut-shell-") as folder:
         job = SessionJob(plan=plan, policy=policy, bfd=Bfd(interval_ms=100))
         path = Path(folder) / "session.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 import click
 from rich.console import Console
 
+from experiments.cli import values
 from experiments.cli.ending import FAILED
 from experiments.cli.options import kernel_source as kernel_source_option
+from experiments.cli.telling import print_json, quiet_option, reporter
+from experiments.cli.values import Integer
 from experiments.sample_table import tables
 from experiments.study.load import LoadedPoint, LoadedStudy, load_study, require_virtual
 from guest import provide_kernel
@@ -22,7 +24,7 @@ _WIDTH_ELSEWHERE = 120
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=values.studies)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -33,14 +35,14 @@ _WIDTH_ELSEWHERE = 120
     metavar="ADDRESS",
     help="Of a Dask cluster, such as tcp://host:8786. Default: this machine's cores.",
 )
-@click.option("--workers", type=click.IntRange(1), help="On this machine. Default: one a core.")
+@click.option("--workers", type=Integer(1), help="On this machine. Default: one a core.")
 @click.option("--keep-samples", is_flag=True, help="Keep each trial's raw measurements too.")
 @click.option("--retry-failed", is_flag=True, help="Run trials that failed once more.")
 @click.option("--check", is_flag=True, help="Check the study and count its trials; run nothing.")
 @click.option("--yes", is_flag=True, help=f"Do not ask before more than {_ASK_ABOVE:,} trials.")
 @kernel_source_option
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option(expose_value=True)
 def study(study: str, **options: Any) -> int:
     """Run every trial of a grid over a scenario, and tell what they say together.
 
@@ -70,9 +72,9 @@ def _study(
     checked = loaded.checked_points()
     require_virtual(checked, loaded)
     if check:
-        click.echo(f"{name}: valid ({_described(loaded, checked, trials)})")
+        _print_check(name, loaded, _counts(loaded, checked, trials), as_json)
         return 0
-    kernel = provide_kernel(kernel_source)
+    kernel = provide_kernel(kernel_source, reporter=reporter())
     # Dask and Arrow are slow to import.
     from experiments.study.run import Options, run_study  # noqa: PLC0415
 
@@ -80,7 +82,7 @@ def _study(
     options = Options(folder, scheduler, workers, keep_samples, retry_failed, quiet)
     result = run_study(loaded, checked, kernel.release, options)
     if as_json:
-        click.echo(json.dumps({**result.table, "folder": str(folder)}, indent=2))
+        print_json({**result.table, "folder": str(folder)})
     else:
         _print(loaded, result)
     return FAILED if result.failed else 0
@@ -94,11 +96,21 @@ def _ask(loaded: LoadedStudy, trials: int) -> None:
     raise InputError([Problem(loaded.document.locate(("grid",)), message)])
 
 
-def _described(loaded: LoadedStudy, checked: list[LoadedPoint], trials: int) -> str:
-    return (
-        f"{len(checked)} points, {len(loaded.policies)} policies, {len(loaded.seeds)} seeds:"
-        f" {trials} trials"
-    )
+def _counts(loaded: LoadedStudy, checked: list[LoadedPoint], trials: int) -> dict[str, int]:
+    return {
+        "points": len(checked),
+        "policies": len(loaded.policies),
+        "seeds": len(loaded.seeds),
+        "trials": trials,
+    }
+
+
+def _print_check(name: str, loaded: LoadedStudy, counts: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        print_json({"valid": True, "study": loaded.study.name, **counts})
+        return
+    *parts, trials = (f"{number} {what}" for what, number in counts.items())
+    click.echo(f"{name}: valid ({', '.join(parts)}: {trials})")
 
 
 def _print(loaded: LoadedStudy, result: Any) -> None:

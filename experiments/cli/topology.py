@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
+from experiments.cli import values
 from experiments.cli.import_options import chosen, import_options, tell_notes
+from experiments.cli.telling import quiet_option, say
+from experiments.cli.values import OneOf
 from experiments.schemas import SCHEMAS, schema_text
 from topologies.load import load_topology
 from topologies.plan import make_plan
@@ -18,7 +21,7 @@ _SUFFIXES: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=values.topologies)
 @click.option("--json", "as_json", is_flag=True, help="Print the topology as JSON.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print the topology as YAML.")
 @click.option(
@@ -27,6 +30,7 @@ _SUFFIXES: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"
     help="Write the topology to this .yaml or .json file.",
 )
 @import_options
+@quiet_option()
 def topology(name: str, as_json: bool, as_yaml: bool, out: Path | None, **given: Any) -> None:
     """Tell what a topology is, or write it as a file of your own to change.
 
@@ -45,7 +49,7 @@ def topology(name: str, as_json: bool, as_yaml: bool, out: Path | None, **given:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(sorted(SCHEMAS)))
+@click.argument("kind", metavar="KIND", type=OneOf(sorted(SCHEMAS)))
 def schema(kind: str) -> None:
     """Print the JSON Schema of topology or scenario files, for an editor's completion."""
     click.echo(schema_text(kind), nl=False)
@@ -61,7 +65,7 @@ def _write(found: Topology, out: Path) -> None:
         raise click.BadParameter(
             f"cannot write {str(out)!r}: {error.strerror}", param_hint="--out"
         ) from None
-    click.echo(f"{out}: {found.name}, {len(found.sites)} sites, {len(found.spans)} spans", err=True)
+    say(f"{out}: {found.name}, {len(found.sites)} sites, {len(found.spans)} spans")
 
 
 def _facts(found: Topology) -> str:

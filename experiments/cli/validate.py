@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from experiments.cli import values
 from experiments.cli.ending import BAD_INPUT
 from experiments.cli.import_options import tell_notes
+from experiments.cli.telling import is_quiet, quiet_option
 from experiments.scenario_load import LoadedScenario, check_scenario, find_scenario
 from topologies.files import read_document
 from topologies.imports.entry import import_file, is_graph_file
@@ -19,7 +21,8 @@ from topologies.spec import Topology
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", shell_complete=values.files_to_check)
+@quiet_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def validate(file: str, as_json: bool) -> int:
     """Check a scenario or topology file without running anything.
@@ -40,7 +43,7 @@ def validate(file: str, as_json: bool) -> int:
     tell_notes(checked if isinstance(checked, Topology) else checked.topology)
     if as_json:
         click.echo(json.dumps({"valid": True, "problems": [], **facts}, indent=2))
-    else:
+    elif not is_quiet():
         described = ", ".join(f"{key} {value}" for key, value in facts.items())
         click.echo(f"{file}: valid ({described})")
     return 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from experiments.failure import FailedRunError
 from guest.errors import GuestError, SetupError
 from topologies.problems import InputError, Problem
 
+ROOT = Path(__file__).resolve().parents[2]
 TWO_PROBLEMS = InputError([Problem("a.yaml:1", "is bad"), Problem("a.yaml:2", "is worse")])
 
 
@@ -55,6 +59,33 @@ def test_an_internal_error_is_one_line_and_leaves_its_traceback_in_a_log(
     assert "internal error" in line
     assert str(log) in line
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("reader", "status", "message"),
+    [("/dev/full", 1, "fibercut: No space left on device: where the output goes"), (None, 1, "")],
+)
+def test_output_that_nobody_takes_is_no_internal_error(
+    reader: str | None, status: int, message: str
+) -> None:
+    if reader is None:
+        reads, writes = os.pipe()
+        os.close(reads)
+    else:
+        writes = os.open(reader, os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.cli", "schema", "scenario"],
+        cwd=ROOT,
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writes)
+    assert done.returncode == status
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == bool(message)
 
 
 @pytest.mark.parametrize(("returned", "status"), [(None, 0), (3, 3)])
