@@ -48,6 +48,19 @@ def phase_pair(
     return row(title, workload, value, emphasis=phase == "during")
 
 
+def all_phases(
+    label: str,
+    workload: Sequence[Figures | None],
+    phases: Sequence[str],
+    value: Callable[[Figures, str], str],
+    unit: str = "",
+    emphasis: bool = False,
+) -> Row:
+    """A figure of all phases in one row: one value each, in their order."""
+    title = f"{label}, {' / '.join(phases)}" + (f", {unit}" if unit else "")
+    return row(title, workload, lambda w: " / ".join(value(w, phase) for phase in phases), emphasis)
+
+
 def example(workload: Sequence[Figures | None]) -> Figures:
     """The figures of the first policy that has some."""
     return next(item for item in workload if item is not None)

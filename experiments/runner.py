@@ -106,6 +106,7 @@ def scenario_plan(loaded: LoadedScenario) -> NetworkPlan:
         scenario.buffer_ms,
         buffer_bytes=scenario.buffer_bytes,
         classes=scenario.classes,
+        ecn_mark_ms=scenario.ecn_mark_ms,
     )
 
 

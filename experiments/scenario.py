@@ -70,6 +70,9 @@ class Scenario(Strict):
     """The queue in bytes instead, before scaling."""
     classes: bool = False
     """Spans serve interactive data (by its DSCP, such as EF) ahead of best effort."""
+    ecn_mark_ms: float | None = Field(default=None, gt=0, le=10_000)
+    """With classes: queues of data mark packets (ECN) where more than this waits, in time at
+    line rate."""
     bfd: Bfd = Bfd()
     healing: Healing = Healing()
     fidelity: FidelityLimits = FidelityLimits()

@@ -17,7 +17,7 @@ from experiments.faults import KINDS as FAULTS
 from experiments.faults.kind import FaultRecord
 from experiments.forbidden.rule import forbidden_problems
 from experiments.workloads import KINDS
-from experiments.workloads.kind import Record
+from experiments.workloads.kind import Record, ShapedFields
 from topologies.problems import Locate, Problem, unknown
 from topologies.spec import Topology, host_names
 
@@ -151,7 +151,9 @@ def _schedule(record: Record) -> Iterator[Problem]:
             f"{stop_s} s is not after its start (start_s: {start_s or 0})", "stop_s"
         )
     on_s, off_s = fields.get("on_s"), fields.get("off_s")
-    if (on_s is None) != (off_s is None):
+    kind = KINDS.get(str(fields.get("kind")))
+    shaped = kind is not None and issubclass(kind.fields, ShapedFields)
+    if shaped and (on_s is None) != (off_s is None):
         given, lacking = ("on_s", "off_s") if off_s is None else ("off_s", "on_s")
         yield record.problem(f"{given} needs {lacking} beside it; add it, or leave out both", given)
 
@@ -187,6 +189,18 @@ def _buffers(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:
     if data.get("buffer_bytes") is not None and "buffer_ms" in data:
         message = "the buffer is given in bytes and in ms: leave out buffer_bytes or buffer_ms"
         yield Problem(locate(("buffer_bytes",)), message)
+    mark_ms = _number(data, "ecn_mark_ms")
+    if mark_ms is None:
+        return
+    if data.get("classes") is not True:
+        message = "queues mark only with classes: true; add it, or leave out ecn_mark_ms"
+        yield Problem(locate(("ecn_mark_ms",)), message)
+    buffer_ms = 20.0 if "buffer_ms" not in data else _number(data, "buffer_ms")
+    if data.get("buffer_bytes") is None and buffer_ms is not None and mark_ms >= buffer_ms:
+        message = (
+            f"{mark_ms:g} ms is not less than the buffer ({buffer_ms:g} ms): nothing is marked"
+        )
+        yield Problem(locate(("ecn_mark_ms",)), message)
 
 
 def _times(data: Mapping[str, Any], locate: Locate) -> Iterator[Problem]:

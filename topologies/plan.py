@@ -7,14 +7,14 @@ the measurement names things by it; each reads the same file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain, count
 
 import networkx as nx
 
 from topologies.delays import central_site, delay_graph
 from topologies.fabric import border, fabric_links, hosts_by_switch, inner_switches
-from topologies.physics import drain_ms, fibre_delay_us, span_delay_us, span_length_km
+from topologies.link_choices import LinkChoices
+from topologies.physics import fibre_delay_us, span_delay_us, span_length_km
 from topologies.spec import FibreType, HostGroup, HostRole, Site, Strict, Topology
 
 # All hosts send to this address; each site's switch answers for it (see docs/explanation).
@@ -77,6 +77,8 @@ class PlannedSpan(Strict):
     """How long a full queue in front of the span takes to drain."""
     classes: bool = False
     """Whether it serves classes of data by strict priority; see docs/explanation/links.md."""
+    ecn_mark_ms: float | None = None
+    """Packets that ask for it are marked (ECN) where more than this waits, in time at line rate."""
     conduits: tuple[str, ...] = ()
 
     def port_at(self, switch: str) -> PlannedPort:
@@ -144,25 +146,6 @@ class NetworkPlan(Strict):
         return tuple(h for h in self.hosts if h.role == role and site in (None, h.site))
 
 
-@dataclass(frozen=True, slots=True)
-class _LinkChoices:
-    """What holds for all links of a plan; see `make_plan`."""
-
-    scale: float
-    buffer_ms: float
-    buffer_bytes: float | None
-    classes: bool
-
-    def rate_mbps(self, rate_gbps: float) -> float:
-        return rate_gbps * 1000 / self.scale
-
-    def drain_ms(self, rate_gbps: float) -> float:
-        """How long a full queue takes to drain; scaling does not change it."""
-        if self.buffer_bytes is None:
-            return self.buffer_ms
-        return drain_ms(self.buffer_bytes, rate_gbps)
-
-
 def make_plan(
     topology: Topology,
     scale: float = 1.0,
@@ -170,15 +153,17 @@ def make_plan(
     *,
     buffer_bytes: float | None = None,
     classes: bool = False,
+    ecn_mark_ms: float | None = None,
 ) -> NetworkPlan:
     """Number ports, give addresses and turn lengths and rates into delays and scaled rates.
 
     scale divides every capacity and buffer_bytes; delays are never scaled.
     buffer_ms is the queue in front of each span and access link, in time at line rate;
     buffer_bytes, if given, is that queue in bytes instead, before scaling.
-    classes: spans serve classes of data by strict priority.
+    classes: spans serve classes of data by strict priority; their queues of data mark packets
+    (ECN) from ecn_mark_ms on, in time at line rate.
     """
-    links = _LinkChoices(scale, buffer_ms, buffer_bytes, classes)
+    links = LinkChoices(scale, buffer_ms, buffer_bytes, classes, ecn_mark_ms)
     controller_site = topology.controller_site or central_site(topology)
     delays_us = nx.single_source_dijkstra_path_length(
         delay_graph(topology), controller_site, weight="delay_us"
@@ -222,7 +207,7 @@ def _port_numbers(switch: str, dpid: int) -> Iterator[PlannedPort]:
         yield PlannedPort(switch=switch, dpid=dpid, number=number, interface=f"s{dpid}-eth{number}")
 
 
-def _fibre_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iterator[PlannedSpan]:
+def _fibre_spans(topology: Topology, ports: _Ports, links: LinkChoices) -> Iterator[PlannedSpan]:
     for span in topology.spans:
         yield PlannedSpan(
             id=span.id,
@@ -235,11 +220,12 @@ def _fibre_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iter
             rate_mbps=links.rate_mbps(span.rate_gbps),
             buffer_ms=links.drain_ms(span.rate_gbps),
             classes=links.classes,
+            ecn_mark_ms=links.ecn_mark_ms,
             conduits=span.conduits,
         )
 
 
-def _fabric_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Iterator[PlannedSpan]:
+def _fabric_spans(topology: Topology, ports: _Ports, links: LinkChoices) -> Iterator[PlannedSpan]:
     for site in topology.sites:
         for link in fabric_links(site):
             yield PlannedSpan(
@@ -251,6 +237,7 @@ def _fabric_spans(topology: Topology, ports: _Ports, links: _LinkChoices) -> Ite
                 rate_mbps=links.rate_mbps(link.rate_gbps),
                 buffer_ms=links.drain_ms(link.rate_gbps),
                 classes=links.classes,
+                ecn_mark_ms=links.ecn_mark_ms,
             )
 
 
@@ -268,7 +255,7 @@ def _planned_switch(name: str, site: Site, dpid: int, delay_us: float) -> Planne
 
 
 def _planned_hosts(
-    topology: Topology, dpids: Mapping[str, int], ports: _Ports, links: _LinkChoices
+    topology: Topology, dpids: Mapping[str, int], ports: _Ports, links: LinkChoices
 ) -> Iterator[PlannedHost]:
     """In the order of the sites and their groups, whatever switch they hang on."""
     numbers = {switch: count(1) for switch in dpids}
@@ -285,7 +272,7 @@ def _planned_host(
     group: HostGroup,
     port: PlannedPort,
     number: int,
-    links: _LinkChoices,
+    links: LinkChoices,
 ) -> PlannedHost:
     dpid = port.dpid
     return PlannedHost(

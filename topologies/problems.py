@@ -127,7 +127,7 @@ def from_validation(
         location = tuple(item["loc"])
         place, value = _found(location, data)
         if item["type"] == "extra_forbidden":
-            message = unknown("field", location[-1], fields_of(model, location[:-1]))
+            message = _unexpected(model, location)
         elif item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
             continue  # pydantic counts only the entries that are right; those are told already
         else:
@@ -222,12 +222,26 @@ def _pattern_in_words(pattern: str | None) -> str:
 
 def fields_of(model: type[BaseModel], location: Location) -> list[str]:
     """The field names of the model at a location inside `model` (empty if it is none)."""
+    current = _model_at(model, location)
+    if current is None:
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _unexpected(model: type[BaseModel], location: Location) -> str:
+    """A field that the model does not have; it may say why in `refused`, by field."""
+    reasons = getattr(_model_at(model, location[:-1]), "refused", {})
+    name = location[-1]
+    if name in reasons:
+        return f"has no {name}: {reasons[name]}"
+    return unknown("field", name, fields_of(model, location[:-1]))
+
+
+def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
     current: Any = model
     for part in location:
         current = _bare(_step(_bare(current), part))
-    if not _is_model(current):
-        return []
-    return [field.alias or name for name, field in current.model_fields.items()]
+    return current if _is_model(current) else None
 
 
 def _bare(annotation: Any) -> Any:

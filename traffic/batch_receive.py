@@ -22,6 +22,9 @@ _MEMINFO_DROPS = 8
 _MEMINFO_FIELDS = 9
 _RECEIVE_BUFFER_BYTES = 32 << 20
 
+# What ICMP says of packets that were sent from the socket. That they are lost, the figures show.
+_UNREACHABLE = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -104,6 +107,8 @@ class BatchReceiver:
         number = ctypes.get_errno()
         if number in (errno.EAGAIN, errno.EINTR):
             return 0
+        if number in _UNREACHABLE:
+            return self._receive()  # it is told once; what has come waits behind it
         raise OSError(number, os.strerror(number))
 
     def kernel_drops(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from traffic.command import MAX_PORT, Failure, Parser, add_window, address, numb
 from traffic.command import window as window_of
 from traffic.output import write_json
 from traffic.stopping import Stop
+from traffic.udp import resolved
 
 PROGRAM = "traffic.bulk"
 
@@ -58,7 +60,9 @@ class Transfer(threading.Thread):
     def report(self) -> dict[str, object]:
         """What to write: iperf3's JSON, or why there is none."""
         if self.result is None:
-            return {"status": "unfinished", "reason": "ended before iperf3 had a result"}
+            grace_s = _GRACE_NS // NS_PER_S
+            reason = f"iperf3 had no result when it was ended ({grace_s} s after the run's end)"
+            return {"status": "unfinished", "reason": reason}
         error = self.result.get("error")
         return {"status": "failed" if error else "ok", "reason": error, **self.result}
 
@@ -84,6 +88,8 @@ def main(arguments: list[str]) -> int:
     if report["status"] == "failed":
         raise Failure(f"iperf3: {report['reason']}")
     if transfer.is_alive():
+        if not stop.requested:
+            print(f"{PROGRAM}: unfinished: {report['reason']}", file=sys.stderr, flush=True)
         os._exit(0)  # libiperf's thread never returns; nothing is left to clean up
     return 0
 
@@ -109,8 +115,9 @@ def _client(args: Namespace, start_ns: int, stop_ns: int | None) -> Any:
     seconds, rest_ns = divmod((stop_ns or 0) - start_ns, NS_PER_S)
     if stop_ns is None or seconds < 1 or rest_ns:
         raise Failure("iperf3 runs whole seconds; give --duration-s 1, 2, …")
+    host, port = resolved(args.to)  # libiperf's own message would be «Invalid argument»
     client = _made("Client")
-    client.server_hostname, client.port = args.to
+    client.server_hostname, client.port = host, port
     client.duration = seconds
     client.protocol = args.protocol
     client.num_streams = args.streams
@@ -175,7 +182,7 @@ def _set_ecn(value: str) -> None:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Move bulk data with iperf3.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="server|client")
     server = roles.add_parser("server", help="serve one transfer")
     server.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")

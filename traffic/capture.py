@@ -111,7 +111,7 @@ def _occupied(port: int) -> socket.socket:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Capture an interface's packets.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     parser.add_argument("--interface", required=True, metavar="NAME")
     parser.add_argument(
         "--snap-bytes", type=whole(64, 65_535), default=1700,

@@ -223,11 +223,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(
-        prog=PROGRAM,
-        description="One rank of a collective operation, measured as nccl-tests does it.",
-        epilog="Start the same command on each host, with --rank 0, 1, …; rank 0 prints the table.",
-    )
+    parser = Parser(prog=PROGRAM, description=__doc__)
     parser.add_argument(
         "--collective", type=collective_name, default="all-reduce", metavar="NAME",
         help=f"{', '.join(COLLECTIVES)} (all-reduce)",

@@ -11,6 +11,10 @@ from collections.abc import Callable
 
 from traffic.clock import NS_PER_MS, NS_PER_S, now_ns
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing would cost each program 5 ms
+    from typing import Any
+
 MAX_PORT = 65_535
 # What is left to do between reading the arguments and the start.
 _SET_UP_NS = 5 * NS_PER_MS
@@ -21,7 +25,15 @@ class Failure(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of repeating the whole usage."""
+    """Says what is wrong in one line instead of repeating the whole usage.
+
+    Descriptions keep their lines: they are the programs' docstrings, with examples.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """As of ArgumentParser, by keyword."""
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """End with status 2."""
@@ -86,6 +98,10 @@ def address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port) <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT with a port from 1 to 65535")
+    try:
+        host.encode("idna")  # as the socket functions do
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"{host!r} in {text!r} is no host's name") from None
     return host, int(port)
 
 

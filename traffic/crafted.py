@@ -96,7 +96,7 @@ def _summary(
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Send packets made with Scapy.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     parser.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
     parser.add_argument("--kind", choices=FORMS, default="udp", help="(udp)")
     parser.add_argument(

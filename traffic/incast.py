@@ -15,6 +15,7 @@ import random
 import select
 import socket
 import struct
+import sys
 from argparse import Namespace
 
 from traffic.clock import NS_PER_MS, NS_PER_S, now_ns, wait_until, wake_exactly
@@ -27,7 +28,6 @@ from traffic.stopping import Stop
 
 PROGRAM = "traffic.incast"
 NS_PER_US = 1_000
-
 _BURST = struct.Struct("<IIIQq")  # magic, sender, burst, bytes, when it was due
 _MAGIC = 0x46434943  # "FCIC"
 _RETRY_NS = 20 * NS_PER_MS
@@ -189,9 +189,18 @@ class Receiver:
     """Takes the bursts of all senders; done when all have come and gone."""
 
     def __init__(self, args: Namespace, log: JsonLines, loop: EventLoop) -> None:
-        self.senders, self.log, self.loop = args.senders, log, loop
+        self.senders: int | None = args.senders
+        self.log, self.loop = log, loop
         self.open: set[Arrivals] = set()
         self.gone = self.strangers = 0
+
+    def finish(self) -> None:
+        """The run is over: what is begun stays unfinished."""
+        came = self.gone + len(self.open)
+        if self.senders is not None and came < self.senders:
+            print(f"{PROGRAM}: {came} of {self.senders} senders came", file=sys.stderr)
+        for arrivals in list(self.open):
+            arrivals.give_up("the run ended")
 
     def connected(self, sock: socket.socket) -> None:
         """A sender is here."""
@@ -204,7 +213,7 @@ class Receiver:
         self.open.discard(arrivals)
         self.strangers += failed
         self.gone += not failed
-        if self.gone >= self.senders:
+        if self.senders is not None and self.gone >= self.senders:
             self.loop.stop()
 
 
@@ -240,21 +249,19 @@ def _receive(args: Namespace) -> int:
                 loop.at(stop_ns, loop.stop)
             loop.run()
             loop.forget(listener)
-        for arrivals in list(receiver.open):
-            arrivals.give_up("the run ended")
+        receiver.finish()
     return 0
 
 
 def _retransmitted(sock: socket.socket) -> int:
     """Segments sent again so far; 0 where the kernel does not say."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    found: bytes = info[_RETRANSMITTED_AT:_TCP_INFO_BYTES]
-    return int.from_bytes(found, "little")
+    return int.from_bytes(info[_RETRANSMITTED_AT:_TCP_INFO_BYTES], "little")
 
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Synchronised bursts of many senders to one.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="send|receive")
     send = roles.add_parser("send", help="one sender")
     send.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
@@ -280,7 +287,7 @@ def parse(arguments: list[str]) -> Namespace:
     receive.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")
     receive.add_argument("--port", type=whole(1, MAX_PORT), required=True)
     receive.add_argument(
-        "--senders", type=whole(1, _MAX_SENDERS), default=_MAX_SENDERS,
+        "--senders", type=whole(1, _MAX_SENDERS),
         help="end when so many have come and gone (never)",
     )  # fmt: skip
     for role in (send, receive):

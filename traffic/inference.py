@@ -12,7 +12,6 @@ A list of requests made beforehand, here from a trace replayed ten times as fast
 
 from __future__ import annotations
 
-import argparse
 from argparse import ArgumentParser, Namespace
 
 from traffic.batching import PREFILL, SEPARATE
@@ -49,11 +48,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(
-        prog=PROGRAM,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
     _add_server(roles.add_parser("serve", help="answer requests, token by token"))
     _add_tool(roles.add_parser("tool", help="answer an agent's calls"))

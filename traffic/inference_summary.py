@@ -41,7 +41,9 @@ def summarise(args: Namespace) -> int:
 
 def _told(found: ServiceFigures, name: str) -> str:
     times_ms = (getattr(found, f"{name}_p{percent}_ms") for percent in (50, 90, 99))
-    shown = ("–" if ms is None else f"{ms:.3f}" for ms in times_ms)
+    # A request without an answer is infinitely late.
+    none = "never" if found.sent else "–"
+    shown = (none if ms is None else f"{ms:.3f}" for ms in times_ms)
     return " / ".join(shown) + " ms (p50 / p90 / p99)"
 
 
@@ -50,5 +52,7 @@ def _read(path: Path) -> list[Request]:
         return read_requests(path)
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failure(f"{path} is no text file; give logs that `load` wrote") from None
     except ValueError as error:
         raise Failure(str(error)) from None

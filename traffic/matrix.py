@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Load a network with a traffic matrix.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="send|receive")
     sender = roles.add_parser("send", help="send all flows of one host")
     sender.add_argument(

@@ -13,7 +13,7 @@ from traffic.output import write_json
 from traffic.probe_packet import HEADER, MAGIC
 from traffic.schedule import Schedule, schedule_of
 from traffic.stopping import Stop
-from traffic.udp import sending
+from traffic.udp import resolved, sending
 
 FRAME_BYTES = 8 + 20 + 14
 """What UDP, IPv4 and Ethernet put around a payload; a flow's rate counts it."""
@@ -57,6 +57,7 @@ class _Sender:
     def __init__(self, sock: socket.socket, args: Namespace, schedule: Schedule) -> None:
         self.sock, self.args, self.schedule = sock, args, schedule
         self.packet = bytearray(args.payload_bytes)
+        self.to = [resolved(flow.to) for flow in args.flows]
         self.phases = [phase_of(args.seed, flow.number) for flow in args.flows]
         self.due = [0] * len(args.flows)
         self.not_sent = [0] * len(args.flows)
@@ -84,7 +85,7 @@ class _Sender:
         flow, sequence = self.args.flows[index], self.due[index]
         HEADER.pack_into(self.packet, 0, MAGIC, flow.number, sequence, at_ns)
         try:
-            self.sock.sendto(self.packet, flow.to)
+            self.sock.sendto(self.packet, self.to[index])
         except OSError:
             self.not_sent[index] += 1
         self.due[index] = sequence + 1

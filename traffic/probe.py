@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Send or receive one-way probe packets.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="send|receive")
     sender = roles.add_parser("send", help="send numbered packets on an exact schedule")
     receiver = roles.add_parser("receive", help="record what arrives")

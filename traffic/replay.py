@@ -9,10 +9,12 @@ and left out. The file is read as it is sent, so that its size does not matter.
 
 from __future__ import annotations
 
+import logging
 import socket
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 from traffic.clock import NS_PER_S, now_ns, run_first, wait_until, wake_exactly
@@ -63,6 +65,7 @@ class Recording:
         from scapy.error import Scapy_Exception  # noqa: PLC0415
         from scapy.utils import PcapReader  # noqa: PLC0415
 
+        logging.getLogger("scapy").setLevel(logging.ERROR)  # what is cut short is counted here
         try:
             with PcapReader(self._path) as reader:
                 yield from reader
@@ -88,12 +91,13 @@ def main(arguments: list[str]) -> int:
     args = parse(arguments)
     wake_exactly()
     stop = Stop().on_signals()
-    start_ns, stop_ns = window(args)
     unstamped_packets()
     recording = Recording(args.pcap, source_of((args.to, _ANY_PORT)), args.to)
     with RawSender() as sender:
         replay = _Replay(args, recording, sender)
         write_json(args.out, replay.summary(interrupted=True))  # fails before the run, not after
+        replay.open()
+        start_ns, stop_ns = window(args)
         run_first()
         replay.run(start_ns, stop_ns, stop)
     write_json(args.out, replay.summary(interrupted=stop.requested))
@@ -103,11 +107,17 @@ def main(arguments: list[str]) -> int:
 class _Replay:
     def __init__(self, args: Namespace, recording: Recording, sender: RawSender) -> None:
         self.args, self.recording, self.sender = args, recording, sender
+        self.packets: Iterator[tuple[int, bytes]] = iter(())
         self.due = self.worst_late_ns = 0
+
+    def open(self) -> None:
+        """Load Scapy and read the first packet: what is wrong shows, and costs no time later."""
+        packets = self.recording.packets()
+        self.packets = chain([*islice(packets, 1)], packets)
 
     def run(self, start_ns: int, stop_ns: int | None, stop: Stop) -> None:
         """Send every packet at its time."""
-        for after_ns, packet in self.recording.packets():
+        for after_ns, packet in self.packets:
             at_ns = start_ns + round(after_ns / self.args.speed)
             if stop_ns is not None and at_ns >= stop_ns:
                 return
@@ -136,7 +146,7 @@ class _Replay:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Replay a pcap file with its timing.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     parser.add_argument("--pcap", required=True, metavar="FILE", help="what to replay")
     parser.add_argument("--to", type=_host, required=True, metavar="ADDRESS", help="IPv4")
     parser.add_argument(

@@ -72,7 +72,7 @@ def _train(args: Namespace, steps: Steps, loop: EventLoop, start_ns: int) -> Non
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="One rank of a training loop.")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     parser.add_argument(
         "--loop", choices=LOOPS, default="data-parallel",
         help=f"{', '.join(LOOPS)} (data-parallel)", metavar="NAME",

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> Namespace:
     """The checked arguments; ends the process with status 2 when they are wrong."""
-    parser = Parser(prog=PROGRAM, description="Probe there and back (TWAMP Light, STAMP).")
+    parser = Parser(prog=PROGRAM, description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True, metavar="send|reflect")
     reflector = roles.add_parser("reflect", help="answer test packets")
     reflector.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")

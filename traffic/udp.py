@@ -41,6 +41,17 @@ def sending(dscp: int, to: tuple[str, int] | None = None) -> socket.socket:
     return sock
 
 
+def resolved(to: tuple[str, int]) -> tuple[str, int]:
+    """The IPv4 address and port of HOST:PORT, looked up now and not for each packet.
+
+    Raises Failure for a name that nobody knows.
+    """
+    try:
+        return socket.gethostbyname(to[0]), to[1]
+    except OSError as error:
+        raise Failure("cannot send to {}:{}: {}".format(*to, error.strerror)) from None
+
+
 def take_regularly(
     take: Callable[[], None], every_ns: int, start_ns: int, stop_ns: int | None, stop: Stop
 ) -> None:

@@ -187,6 +187,8 @@ def _figures(trial: Measured, workload: BulkWorkload) -> Figures:
         return received * 8 / ((until_ns - from_ns) / NS_PER_S) / 1e6
 
     return {
+        "congestion": workload.congestion if workload.protocol == "tcp" else None,
+        "marked_from_ms": trial.plan.spans[0].ecn_mark_ms if trial.plan.spans else None,
         "goodput_mbps": goodput_mbps(begin_ns, end_ns),
         "bytes": sum(interval.bytes for interval in intervals),
         "phases": {
@@ -239,6 +241,13 @@ def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     yield row("goodput, Mbit/s", workload, lambda w: number(w["goodput_mbps"], 2))
 
 
+def _note(figures: Figures) -> str:
+    """What this network cannot show of a congestion control."""
+    if figures["congestion"] != "dctcp" or figures["marked_from_ms"] is not None:
+        return ""
+    return "dctcp where queues drop and never mark: it acts as Reno (see ecn_mark_ms)"
+
+
 KIND = Kind(
     fields=BulkWorkload,
     group="bulk",
@@ -247,4 +256,5 @@ KIND = Kind(
     figures=_figures,
     rows=_rows,
     problems=_problems,
+    note=_note,
 )

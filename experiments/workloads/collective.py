@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from experiments.measurements.catalogue import COLLECTIVES as LOGGED
-from experiments.rows import MISSING, Figures, Row, example, number, row
+from experiments.rows import MISSING, Figures, Row, all_phases, example, number
 from experiments.workloads.kind import Chart, HostProcess, Kind, Measured, Point, Record, Slot
 from experiments.workloads.ranks import (
     RankFields,
@@ -86,42 +86,44 @@ def note(figures: Figures) -> str:
 
 
 def rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
-    """A row for each size and phase: nccl-tests' columns that matter most."""
-    shown = example(workload)
-    for phase, sizes in shown["phases"].items():
-        for index, size in enumerate(sizes):
-            title = f"{size['size_bytes']:,} B, {phase}"
-            if any(w is not None and _unfinished(w, phase, index) for w in workload):
-                yield row(f"{title}: unfinished", workload, _count(phase, index, "unfinished"))
-            yield row(f"{title}: time, ms", workload, _time(phase, index), phase == "during")
-            yield row(f"{title}: busbw, Mbit/s", workload, _number(phase, index, "busbw_mbps", 2))
-            yield row(f"{title}: × bound", workload, _number(phase, index, "ratio", 3))
-            yield row(f"{title}: wrong", workload, _count(phase, index, "wrong"))
+    """For each size nccl-tests' columns that matter most, with all phases in a row."""
+    shown = example(workload)["phases"]
+    phases = list(shown)
+    for index, size in enumerate(shown[phases[0]]):
+        title = f"{size['size_bytes']:,} B"
+        for label, key, digits, unit in (
+            ("time", "time_us", 2, "ms"),
+            ("busbw", "busbw_mbps", 2, "Mbit/s"),
+            ("× bound", "ratio", 3, ""),
+        ):
+            value = _figure(index, key, digits)
+            shows = f"{title}: {label}"
+            yield all_phases(shows, workload, phases, value, unit, emphasis=label == "time")
+        counts = _count(index, "iterations"), _count(index, "unfinished")
+        yield all_phases(f"{title}: operations", workload, phases, counts[0])
+        if any(w is not None and any(_all(w, index, "unfinished")) for w in workload):
+            yield all_phases(f"{title}: unfinished", workload, phases, counts[1])
+        if any(wrong is not None for wrong in _all(example(workload), index, "wrong")):
+            yield all_phases(f"{title}: wrong numbers", workload, phases, _count(index, "wrong"))
 
 
-def _at(figures: Figures, phase: str, index: int) -> Any:
-    return figures["phases"][phase][index]
+def _all(figures: Figures, index: int, key: str) -> list[Any]:
+    return [sizes[index][key] for sizes in figures["phases"].values()]
 
 
-def _unfinished(figures: Figures, phase: str, index: int) -> bool:
-    return bool(_at(figures, phase, index)["unfinished"])
-
-
-def _time(phase: str, index: int) -> Callable[[Figures], str]:
-    def shown(figures: Figures) -> str:
-        time_us = _at(figures, phase, index)["time_us"]
-        return number(None if time_us is None else time_us / 1000, 2)
+def _figure(index: int, key: str, digits: int) -> Callable[[Figures, str], str]:
+    def shown(figures: Figures, phase: str) -> str:
+        value = figures["phases"][phase][index][key]
+        if value is not None and key.endswith("_us"):
+            value /= 1000
+        return number(value, digits)
 
     return shown
 
 
-def _number(phase: str, index: int, key: str, digits: int) -> Callable[[Figures], str]:
-    return lambda w: number(_at(w, phase, index)[key], digits)
-
-
-def _count(phase: str, index: int, key: str) -> Callable[[Figures], str]:
-    def shown(figures: Figures) -> str:
-        count = _at(figures, phase, index)[key]
+def _count(index: int, key: str) -> Callable[[Figures, str], str]:
+    def shown(figures: Figures, phase: str) -> str:
+        count = figures["phases"][phase][index][key]
         return MISSING if count is None else f"{count:,}"
 
     return shown

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.measurements.catalogue import BURSTS_RECEIVED, BURSTS_SENT, Log
-from experiments.rows import Figures, Row, example, number, phase_pair, row
+from experiments.rows import Figures, Row, all_phases, example, number, phase_pair
 from experiments.workloads.kind import (
     Chart,
     HostProcess,
@@ -18,6 +18,7 @@ from experiments.workloads.kind import (
     Record,
     Slot,
     WorkloadFields,
+    without_schedule,
 )
 from experiments.workloads.ranks import size_problems
 from topologies.problems import Problem
@@ -28,6 +29,11 @@ _RECEIVED = "received.jsonl"
 
 class IncastWorkload(WorkloadFields):
     """Synchronised bursts over TCP."""
+
+    refused = without_schedule(
+        "its bursts are on and off by themselves; give a period_s and a size_gb, or start_s "
+        "and stop_s"
+    )
 
     kind: Literal["incast"]
     hosts: tuple[str, ...] = Field(min_length=1)
@@ -80,23 +86,20 @@ def _figures(trial: Measured, workload: IncastWorkload) -> Figures:
 
 
 def _rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
-    for phase in example(workload):
+    phases = list(example(workload))
+    for phase in phases:
         yield phase_pair("burst complete", workload, phase, "complete", ("p50", "max"))
-        yield row(f"× bound, {phase}", workload, _ratio(phase))
-        yield row(f"unfinished / bursts, {phase}", workload, _bursts(phase))
-        yield row(f"segments sent again, {phase}", workload, _again(phase))
+    for label, key, digits in (
+        ("× bound", "ratio", 3),
+        ("bursts", "bursts", 0),
+        ("bursts unfinished", "unfinished", 0),
+        ("segments sent again", "retransmitted", 0),
+    ):
+        yield all_phases(label, workload, phases, _figure(key, digits))
 
 
-def _ratio(phase: str) -> Callable[[Figures], str]:
-    return lambda w: number(w[phase]["ratio"], 3)
-
-
-def _bursts(phase: str) -> Callable[[Figures], str]:
-    return lambda w: f"{w[phase]['unfinished']:,} / {w[phase]['bursts']:,}"
-
-
-def _again(phase: str) -> Callable[[Figures], str]:
-    return lambda w: f"{w[phase]['retransmitted']:,}"
+def _figure(key: str, digits: int) -> Callable[[Figures, str], str]:
+    return lambda w, phase: number(w[phase][key], digits)
 
 
 def _points(trial: Measured, workload: IncastWorkload) -> Iterator[Point]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -39,6 +40,8 @@ class WorkloadFields(Strict):
     """What the scenario says of every workload; each kind adds fields of its own."""
 
     model_config = ConfigDict(populate_by_name=True)
+    refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Fields that other kinds have and this one cannot, and why."""
 
     name: WorkloadName
     kind: str
@@ -75,6 +78,12 @@ class ShapedFields(WorkloadFields):
         return Schedule(self.begins_ns(trial_start_ns), ramp_ns, on_ns, off_ns)
 
 
+def without_schedule(why: str) -> Mapping[str, str]:
+    """The `refused` fields of a kind that knows no ramp and no rest."""
+    return MappingProxyType(dict.fromkeys(ShapedFields.model_fields.keys() - _SHARED, why))
+
+
+_SHARED = WorkloadFields.model_fields.keys()
 W = TypeVar("W", bound=WorkloadFields)
 
 

@@ -9,7 +9,13 @@ from pydantic import Field
 
 from experiments.measurements.catalogue import Log, Table
 from experiments.model_presets import models
-from experiments.workloads.kind import BYTES_PER_GB, Record, Slot, WorkloadFields
+from experiments.workloads.kind import (
+    BYTES_PER_GB,
+    Record,
+    Slot,
+    WorkloadFields,
+    without_schedule,
+)
 from topologies.plan import NetworkPlan
 from topologies.problems import Problem, unknown
 from traffic.collectives.catalogue import COLLECTIVES
@@ -22,6 +28,11 @@ PIECE_BYTES = 16_384
 
 class RankFields(WorkloadFields):
     """Ranks that exchange real bytes over TCP, one on each host."""
+
+    refused = without_schedule(
+        "ranks send what the operation needs, when the one before is done, so there is no rate "
+        "to ramp; give start_s and stop_s, or a period_s or compute_ms where the kind has one"
+    )
 
     hosts: tuple[str, ...] = Field(min_length=2)
     """In the order of the ranks; neighbours in it are neighbours of a ring."""

@@ -18,6 +18,7 @@ from experiments.workloads.kind import (
     Record,
     Slot,
     WorkloadFields,
+    without_schedule,
 )
 from topologies.plan import HOST_DEVICE
 from topologies.problems import Problem
@@ -29,6 +30,11 @@ _PREPARED = "replayed.pcap"
 
 class ReplayWorkload(WorkloadFields):
     """The IPv4 packets of a pcap file, with its timing; what arrives is kept as a pcap."""
+
+    refused = without_schedule(
+        "a replay keeps the file's own timing; give a speed, start_s or stop_s, or cut the file "
+        "(editcap -A -B)"
+    )
 
     kind: Literal["replay"]
     from_host: str = Field(alias="from")

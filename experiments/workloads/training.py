@@ -10,7 +10,7 @@ from pydantic import Field
 
 from experiments.measurements.catalogue import STEPS
 from experiments.model_presets import models
-from experiments.rows import MISSING, Figures, Row, example, number, phase_pair, row
+from experiments.rows import MISSING, Figures, Row, all_phases, example, number, phase_pair, row
 from experiments.workloads.kind import (
     Chart,
     HostProcess,
@@ -143,27 +143,20 @@ def rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
     phases = [phase for phase in example(workload) if phase != _SETBACK]
     for phase in phases:
         yield phase_pair("all-reduce", workload, phase, "allreduce", ("p50", "max"))
-    for phase in phases:
-        yield row(f"mean step, × its bound, {phase}", workload, _figure(phase, "step_ratio", 3))
-    for phase in phases:
-        title = f"exposed communication, mean, {phase}, ms"
-        yield row(title, workload, _figure(phase, "exposed_mean_ms", 1))
-    for phase in phases:
-        yield row(f"goodput (share of time computing), {phase}", workload,
-                  _figure(phase, "goodput", 3))  # fmt: skip
-    for phase in phases:
-        yield row(f"steps finished, {phase}", workload, _finished(phase))
+    for label, key, digits, unit in (
+        ("mean step, × its bound", "step_ratio", 3, ""),
+        ("exposed communication, mean", "exposed_mean_ms", 1, "ms"),
+        ("goodput (share of time computing)", "goodput", 3, ""),
+        ("steps finished", "finished", 0, ""),
+    ):
+        yield all_phases(label, workload, phases, _figure(key, digits), unit)
     if any(w is not None and w[_SETBACK] is not None for w in workload):
         yield row("steps stretched / lost by the fault", workload, _lost)
         yield row("fault to usual steps again, ms", workload, _recovery)
 
 
-def _figure(phase: str, key: str, digits: int) -> Callable[[Figures], str]:
-    return lambda w: number(w[phase][key], digits)
-
-
-def _finished(phase: str) -> Callable[[Figures], str]:
-    return lambda w: f"{w[phase]['finished']:,}"
+def _figure(key: str, digits: int) -> Callable[[Figures, str], str]:
+    return lambda w, phase: number(w[phase][key], digits)
 
 
 def _lost(figures: Figures) -> str:

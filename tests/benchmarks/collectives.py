@@ -19,7 +19,6 @@ from traffic.collectives.schedule import ELEMENT_BYTES
 
 RANKS = (2, 3, 4, 8, 13, 16)
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
-RATE_MBPS, DELAY_MS = 100.0, 5.0
 
 
 def main() -> None:
@@ -33,9 +32,9 @@ def main() -> None:
     for ranks, size, algorithm in product(args.ranks, args.sizes, args.algorithms.split(",")):
         case = _case(args, algorithm, ranks, size)
         # Warm until the windows of all pairs hold a delay's worth of bytes.
-        warm_up = args.warm_up if size <= 10_000_000 else max(3, args.warm_up // 8)
+        warm_up = args.warm_up if size < 10_000_000 else min(args.warm_up, 3)
         before_s = wall.now_s()
-        with TemporaryDirectory() as folder, star(ranks, RATE_MBPS, DELAY_MS) as hosts:
+        with TemporaryDirectory() as folder, star(ranks, case.rate_mbps, case.delay_ms) as hosts:
             logs = measure(case, hosts, Path(folder), args.iterations, warm_up, args.verify)
         found_s = mean_s(logs)
         wrong = {run.wrong for log in logs for run in log}
@@ -54,7 +53,7 @@ def _case(args: argparse.Namespace, algorithm: str, ranks: int, size: int) -> Ca
     # A multiple of what all ranks divide evenly.
     size = max(1, size // (ELEMENT_BYTES * ranks)) * ELEMENT_BYTES * ranks
     return Case(
-        args.collective, algorithm, ranks, size, RATE_MBPS, DELAY_MS,
+        args.collective, algorithm, ranks, size, args.rate_mbps, args.delay_ms,
         groups if algorithm == "hierarchical" else (), args.connections, args.piece_bytes,
     )  # fmt: skip
 
@@ -65,6 +64,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=_numbers, default=SIZES)
     parser.add_argument("--algorithms", default="ring,halving-doubling,double-tree")
     parser.add_argument("--collective", default="all-reduce")
+    parser.add_argument("--rate-mbps", type=float, default=100.0)
+    parser.add_argument("--delay-ms", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--piece-bytes", type=int, default=16_384)
     parser.add_argument("--iterations", type=int, default=4)

@@ -26,6 +26,7 @@ def two_sites(
     buffer_ms: float = 20,
     buffer_bytes: float | None = None,
     classes: bool = False,
+    ecn_mark_ms: float | None = None,
     base_loss: float = 0.0,
     delays_us: tuple[float, float] | None = None,
 ) -> NetworkPlan:
@@ -41,7 +42,10 @@ def two_sites(
         base_loss=base_loss, delay_us=there_us, delay_back_us=back_us,
     )  # fmt: skip
     topology = Topology(name="two", sites=sites, spans=(span,), controller_site="west")
-    return make_plan(topology, scale, buffer_ms, buffer_bytes=buffer_bytes, classes=classes)
+    return make_plan(
+        topology, scale, buffer_ms,
+        buffer_bytes=buffer_bytes, classes=classes, ecn_mark_ms=ecn_mark_ms,
+    )  # fmt: skip
 
 
 def connect(plan: NetworkPlan) -> None:
@@ -85,6 +89,7 @@ class Datagrams:
             force = {socket.SO_SNDBUF: 32, socket.SO_RCVBUF: 33}[option]
             end.setsockopt(socket.SOL_SOCKET, force, 64 << 20)
         self._target.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._target.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         self._target.settimeout(1)
 
     def send(self, payload_bytes: int) -> int:
@@ -128,6 +133,21 @@ class Datagrams:
     def set_dscp(self, dscp: int) -> None:
         """Mark what is sent from now on (RFC 2474)."""
         self._source.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+
+    def set_ecn(self, ecn: int) -> None:
+        """The ECN field of what is sent from now on (RFC 3168)."""
+        self._source.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, ecn)
+
+    def ecn_received(self) -> list[int]:
+        """The ECN field of all until one second of silence."""
+        found: list[int] = []
+        while True:
+            try:
+                _, ancillary, _, _ = self._target.recvmsg(2048, 128)
+            except TimeoutError:
+                return found
+            fields = {(level, kind): data for level, kind, data in ancillary}
+            found.append(fields[socket.IPPROTO_IP, socket.IP_TOS][0] & 3)
 
     def received(self) -> list[tuple[int, int]]:
         """Size and receive time (CLOCK_REALTIME, ns) of all until one second of silence."""

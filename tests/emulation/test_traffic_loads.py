@@ -22,6 +22,7 @@ from tests.emulation.stars import (
     soon_ns,
     star,
     tc,
+    without_switches,
 )
 from traffic.describe import (
     BulkClient,
@@ -221,7 +222,7 @@ def test_crafted_packets_are_captured_as_they_were_made_and_replayed_with_their_
         message_packets=3, rate_pps=400, dscp=26, ecn=1, payload_bytes=200, on_s=0.1, off_s=0.4,
         start_at_ns=begin_ns, stop_at_ns=begin_ns + SECOND_NS,
     )  # fmt: skip
-    with star(3, 100.0, 5.0) as (source, target, other):
+    with without_switches(), star(3, 100.0, 5.0) as (source, target, other):
         in_host(target, "ping", "-qc1", "10.0.0.2")  # nobody asks for addresses any more
         in_host(target, "ping", "-qc1", "10.0.2.2")
         capture = PacketCapture(
@@ -254,10 +255,7 @@ def test_crafted_packets_are_captured_as_they_were_made_and_replayed_with_their_
             check_crc(Ether(frame))
     gaps = [[b - a for (a, _), (b, _) in pairwise(frames)] for frames in (made, replayed)]
     assert max(gaps[0]) > 0.4 * SECOND_NS
-    off_ns = sorted(abs(a - b) for a, b in zip(*gaps, strict=True))
-    # When another program of the guest reads the clock just then, a packet on a link is late.
-    assert off_ns[-4] <= 1_000
-    assert off_ns[-1] <= 20_000
+    assert max(abs(a - b) for a, b in zip(*gaps, strict=True)) <= 1_000
     assert read(tmp_path / "again")["worst_late_ns"] <= 1_000
     assert Counter(Ether(frame)[UDP].sport for _, frame in replayed) == Counter(
         packet[UDP].sport for packet in packets

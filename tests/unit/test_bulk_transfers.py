@@ -94,3 +94,14 @@ def test_a_transfer_that_did_not_finish_is_no_measurement(tmp_path: Path) -> Non
     )  # fmt: skip
     with pytest.raises(ValueError, match="iperf3 did not finish: why"):
         KIND.figures(trial, workload())
+
+
+@pytest.mark.parametrize(
+    ("congestion", "marked_from_ms", "told"),
+    [("dctcp", None, True), ("dctcp", 2.0, False), ("cubic", None, False), (None, None, False)],
+)
+def test_dctcp_without_marks_is_told(
+    congestion: str | None, marked_from_ms: float | None, told: bool
+) -> None:
+    figures = {"congestion": congestion, "marked_from_ms": marked_from_ms}
+    assert ("never mark" in KIND.note(figures)) == told

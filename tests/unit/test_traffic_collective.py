@@ -16,7 +16,11 @@ from tests.unit.traffic_processes import end, free_port, start
 from traffic.collectives.catalogue import COLLECTIVES
 from traffic.collectives.connection import HEADER
 from traffic.collectives.connections import HELLO
+from traffic.collectives.engine import Engine, Patience, Plan
+from traffic.collectives.model import schedule_s
+from traffic.collectives.schedule import Rounds
 from traffic.describe import CollectiveRank, environment
+from traffic.event_loop import EventLoop
 from traffic.logs import CollectiveRun, read_collectives
 
 CASES = [(name, a) for name, found in COLLECTIVES.items() for a in found.algorithms]
@@ -173,3 +177,27 @@ def test_ranks_of_other_runs_are_told_apart(tmp_path: Path) -> None:
     said = [one.communicate(timeout=30)[1] for one in running]
     assert [one.returncode for one in running] == [1, 1]
     assert all("has other parameters" in text for text in said)
+
+
+def test_thousands_of_messages_leave_at_once() -> None:
+    rounds = (Rounds(), Rounds())
+    for number in range(3000):
+        rounds[0].send(number, 1, (number, number + 1))
+        rounds[1].receive(number, 0, (number, number + 1))
+    buffers = [memoryview(bytearray(b"\1" * 12_000)), memoryview(bytearray(12_000))]
+    with EventLoop() as loop:
+        ends = socket.socketpair()
+        for end_ in ends:
+            end_.setblocking(False)
+        engines = [
+            Engine({(1 - rank, 0): sock}, 1, loop, Patience(10.0)) for rank, sock in enumerate(ends)
+        ]
+        for rank in (0, 1):
+            engines[rank].start(Plan(rounds[rank].rounds), buffers[rank], adds=False)
+        engines[1].finish()
+        assert engines[0].done
+        for engine in engines:
+            engine.close()
+    assert buffers[0] == buffers[1]
+    programs = [one.rounds for one in rounds]
+    assert schedule_s(programs, lambda *_: 1e-3, lambda *_: 0.5) == pytest.approx(3.5)

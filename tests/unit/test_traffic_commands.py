@@ -195,6 +195,7 @@ def test_wrong_arguments_end_with_one_line_and_status_2(
         (InferenceServer(out="/dev/null", port=9999, bind="203.0.113.9"), "cannot listen on"),
         (TrainingRank(out="/nowhere/x", rank=0, peers=("a:1", "b:1"), bytes=8), "cannot write"),
         (BulkClient(out="/dev/null", to="127.0.0.1:1"), "whole seconds"),
+        (MatrixSender(out="/dev/null", flows=("0@no-host.invalid:9=1",)), "to no-host.invalid:9:"),
     ],
 )
 def test_a_failed_run_ends_with_one_line_and_status_1(process: Process, message: str) -> None:
@@ -210,6 +211,15 @@ def test_help_needs_neither_packages_nor_a_working_directory(program: str) -> No
         env={**os.environ, **environment()}, cwd="/", capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "--out" in done.stdout or "positional" in done.stdout
+
+
+def test_the_package_lists_its_programs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "traffic"],
+        env={**os.environ, **environment()}, cwd="/", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    listed = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("python")]
+    assert sorted(listed) == sorted(f"traffic.{program}" for program in PARSERS)
 
 
 def test_no_program_imports_what_starts_slowly() -> None:

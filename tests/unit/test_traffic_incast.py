@@ -96,3 +96,8 @@ def connected(port: int) -> socket.socket:
             return socket.create_connection(("127.0.0.1", port), timeout=20)
         except ConnectionRefusedError:
             continue
+
+
+def test_senders_that_do_not_come_are_told(tmp_path: Path) -> None:
+    target = receiver(tmp_path, senders=3)
+    assert "traffic.incast: 0 of 3 senders came\n" in end(start(target, "--duration-s", "0.2"))

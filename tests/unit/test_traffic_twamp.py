@@ -143,3 +143,13 @@ def test_the_sender_measures_against_a_foreign_reflector(tmp_path: Path) -> None
     assert told["session"]["malformed"] == 1
     # Scapy's timestamps are doubles; what it took between arrival and answer is in ours.
     assert 0 < told["rtt_p50_ns"] < SECOND_NS
+
+
+def test_a_closed_port_is_no_more_than_losses(tmp_path: Path) -> None:
+    out = tmp_path / "s.json"
+    closed = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    process = TwampSender(out=str(out), to=closed, rate_pps=100, wait_ms=0)
+    end(start(process, "--duration-s", "0.2"))
+    told = json.loads(out.read_text())
+    assert (told["sent"], told["received"], told["lost"]) == (20, 0, 20)
+    assert (told["session"]["due"], told["session"]["answered"]) == (20, 0)

@@ -23,6 +23,7 @@ from topologies.builder.qdiscs import (
     htb,
     htb_class,
     key,
+    marking_fifo,
     prio,
     redirect,
     take_all,
@@ -46,15 +47,24 @@ def sending_end(device: str, index: int, wanted: Shape) -> Iterator[Request]:
     yield whole_line(device, index, wanted)
     yield prio(device, index, parent=_WHOLE_LINE, handle=_PRIO, bands=len(_BANDS))
     for number, band in enumerate(_BANDS, start=3):
-        yield bfifo(
-            device, index, parent=band, handle=number << 16, limit_bytes=wanted.buffer_bytes
-        )
+        yield _queue(device, index, wanted, parent=band, handle=number << 16)
     yield from control_filters(device, index, parent=_PRIO, to=_CONTROL)
     for dscp in INTERACTIVE.dscps.values():
         keys = key(0, dscp << 18, 0xFC << 16)
         yield choose(
             device, index, parent=_PRIO, order=3, protocol=IPV4, keys=keys, to=_INTERACTIVE
         )
+
+
+def _queue(device: str, index: int, wanted: Shape, *, parent: int, handle: int) -> Request:
+    """A class's buffer; control traffic is never marked."""
+    limit_bytes = wanted.buffer_bytes
+    if wanted.mark_bytes is None or parent == _CONTROL:
+        return bfifo(device, index, parent=parent, handle=handle, limit_bytes=limit_bytes)
+    return marking_fifo(
+        device, index, parent=parent, handle=handle,
+        limit_bytes=limit_bytes, mark_bytes=wanted.mark_bytes,
+    )  # fmt: skip
 
 
 def whole_line(device: str, index: int, wanted: Shape) -> Request:

@@ -234,7 +234,9 @@ def span_shape(span: PlannedSpan, sender: PlannedPort) -> Shape:
     delay_us = span.delay_us
     if sender == span.b and span.delay_back_us is not None:
         delay_us = span.delay_back_us
-    return shape(delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU, span.base_loss)
+    return shape(
+        delay_us, span.rate_mbps, span.buffer_ms, SPAN_MTU, span.base_loss, span.ecn_mark_ms
+    )
 
 
 def _access(host: PlannedHost) -> Shape:

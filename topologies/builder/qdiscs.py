@@ -25,6 +25,10 @@ _OK, _SHOT, _STOLEN = 0, 2, 4
 _EGRESS_REDIRECT = 1
 _TERMINAL = 1
 _LONGEST = 0xFFFFFFFF
+_LARGEST_MARK = (1 << 31) - 2  # of RED
+_RED_FLAGS = 1 | 8  # mark; and where that cannot be, do not drop
+# By how many bits RED shifts the queue that it remembers, for each time without packets.
+_NO_QUEUE_AFTER_A_REST = bytes([31]) * 256
 
 
 def qdisc(
@@ -50,6 +54,22 @@ def bfifo(device: str, index: int, *, parent: int, handle: int, limit_bytes: int
     options = struct.pack("=I", min(limit_bytes, _LONGEST))
     what = f"bfifo on {device}"
     return qdisc(what, index, parent=parent, handle=handle, kind="bfifo", options=options)
+
+
+def marking_fifo(
+    device: str, index: int, *, parent: int, handle: int, limit_bytes: int, mark_bytes: int
+) -> Request:
+    """A queue of so many bytes that marks (ECN) what comes while more than mark_bytes wait.
+
+    RED without averaging and without chance is the marking that DCTCP asks for (RFC 8257,
+    section 3.1); what does not ask for ECN passes as through `bfifo`.
+    """
+    mark_bytes = min(mark_bytes, _LARGEST_MARK)
+    thresholds = struct.pack("=IIIxxxx", min(limit_bytes, _LONGEST), mark_bytes, mark_bytes + 1)
+    options = attribute(1, thresholds) + attribute(2, _NO_QUEUE_AFTER_A_REST)
+    options += u32(3, _LONGEST) + attribute(4, struct.pack("=II", _RED_FLAGS, _RED_FLAGS))
+    what = f"red on {device}"
+    return qdisc(what, index, parent=parent, handle=handle, kind="red", options=options)
 
 
 def clsact(device: str, index: int) -> Request:

@@ -50,7 +50,8 @@ class Shape:
     """One direction of a link.
 
     buffer_bytes: the queue in front of it, the packet that is being sent among it.
-    loss: the share of packets that get lost on the way.
+    loss: the share of packets that get lost on the way. mark_bytes: packets that ask for it are
+    marked (ECN) where more than so much waits.
     """
 
     delay_ns: int
@@ -58,6 +59,7 @@ class Shape:
     buffer_bytes: int
     frame_bytes: int
     loss: float = 0.0
+    mark_bytes: int | None = None
 
     @property
     def buffer_ns(self) -> int:
@@ -66,7 +68,12 @@ class Shape:
 
 
 def shape(
-    delay_us: float, rate_mbps: float, buffer_ms: float, mtu: int, loss: float = 0.0
+    delay_us: float,
+    rate_mbps: float,
+    buffer_ms: float,
+    mtu: int,
+    loss: float = 0.0,
+    mark_ms: float | None = None,
 ) -> Shape:
     """The queueing of one direction; a buffer that is too small for any packet holds one."""
     rate_bytes_s = max(1, round(rate_mbps * 1e6 / 8))
@@ -77,6 +84,7 @@ def shape(
         buffer_bytes=max(frame_bytes, round(rate_bytes_s * buffer_ms / 1000)),
         frame_bytes=frame_bytes,
         loss=loss,
+        mark_bytes=None if mark_ms is None else max(1, round(rate_bytes_s * mark_ms / 1000)),
     )
 
 

@@ -7,6 +7,7 @@ peer. Nothing blocks, so the rank can compute (wait for a time) while bytes move
 
 from __future__ import annotations
 
+import heapq
 import socket
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -65,6 +66,8 @@ class Engine:
         self._before: list[int] = []
         self._parts_left: list[int] = []
         self._left = 0
+        self._ready: list[int] = []
+        self._posting = False
         self._expected: dict[tuple[int, int, int], deque[int]] = defaultdict(deque)
         self._moved_ns = now_ns()
         self._watching = False
@@ -107,10 +110,10 @@ class Engine:
         self._moved_ns = now_ns()
         for link in self.links.values():
             link.read_on()
-        ready = [number for number, before in enumerate(self._before) if not before]
-        for number in ready:
-            if plan.tasks[number].message.sends:
-                self._post(number)
+        for number, before in enumerate(self._before):
+            if not before and plan.tasks[number].message.sends:
+                heapq.heappush(self._ready, number)
+        self._post_ready()
 
     @property
     def done(self) -> bool:
@@ -210,12 +213,25 @@ class Engine:
             return
         message = self._plan.tasks[number].message
         if message.sends:
-            self._post(number)
+            heapq.heappush(self._ready, number)
+            self._post_ready()
         else:
             for part in range(self.count):
                 link = self.links[message.peer, part]
                 if not link.reading:
                     link.read_on()
+
+    def _post_ready(self) -> None:
+        """Send what is ready, in the schedule's order: no tree waits for the other one's end.
+
+        What the kernel takes at once makes further messages ready, so it calls itself.
+        """
+        if self._posting:
+            return
+        self._posting = True
+        while self._ready:
+            self._post(heapq.heappop(self._ready))
+        self._posting = False
 
     def _post(self, number: int) -> None:
         assert self._plan is not None

@@ -80,33 +80,40 @@ class _Run:
 
     def finish(self) -> float:
         for rank, own in enumerate(self.tasks):
-            for number in [number for number, task in enumerate(own) if not task.before]:
-                self.ready(rank, number, 0.0)
+            self.ready(rank, [number for number, task in enumerate(own) if not task.before], 0.0)
         now_s = 0.0
         while self.arrivals:
             now_s = self.arrivals[0][0]
-            freed: list[tuple[int, int]] = []
+            freed: dict[int, list[int]] = defaultdict(list)
             while self.arrivals and self.arrivals[0][0] <= now_s + _SAME_S:
                 _, _, rank, number = heapq.heappop(self.arrivals)
-                freed += [(rank, later) for later in self.done(rank, number)]
-            # Of what is ready at once, what stands first in the schedule leaves first.
-            for rank, number in sorted(freed):
-                self.ready(rank, number, now_s)
+                freed[rank] += self.done(rank, number)
+            for rank, numbers in sorted(freed.items()):
+                self.ready(rank, numbers, now_s)
         return now_s
 
-    def ready(self, rank: int, number: int, now_s: float) -> None:
-        """Put a message in the line's queue; once it is there, it is done for its sender."""
-        message = self.tasks[rank][number].message
-        if not message.sends:
-            return
+    def ready(self, rank: int, numbers: list[int], now_s: float) -> None:
+        """Put messages in the line's queue; once one is there, it is done for its sender.
+
+        Of what is ready at once, what stands first in the schedule leaves first.
+        """
+        heapq.heapify(numbers)
+        while numbers:
+            number = heapq.heappop(numbers)
+            message = self.tasks[rank][number].message
+            if message.sends:
+                self.send(rank, message, now_s)
+                for later in self.done(rank, number):
+                    heapq.heappush(numbers, later)
+
+    def send(self, rank: int, message: Message, now_s: float) -> None:
+        """One message: when it has left the line, and when it arrives."""
         size = message.elements * ELEMENT_BYTES
         left_s = max(now_s, self.free_s[rank]) + self.occupied_s(rank, message.peer, size)
         self.free_s[rank] = left_s
         arrived_s = left_s + self.delay_s(rank, message.peer, size)
         receive = self.expected[rank, message.peer, message.channel].popleft()
         heapq.heappush(self.arrivals, (arrived_s, next(self.order), message.peer, receive))
-        for later in self.done(rank, number):
-            self.ready(rank, later, now_s)
 
     def done(self, rank: int, number: int) -> list[int]:
         """The messages that waited for nothing else."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 ELEMENT_BYTES = 4
+MOST_PIECES = 64
+"""Of one range, for pipelined algorithms: with 1,024 a double tree of 10 MB took as long."""
 
 Span = tuple[int, int]
 """A range of a rank's buffer, in elements: its start and its end."""
@@ -96,7 +98,7 @@ def parts(span: Span, count: int) -> list[Span]:
     return list(pairwise(at + (end - at) * part // count for part in range(count + 1)))
 
 
-def pieces(span: Span, piece_elements: int, most: int = 64) -> list[Span]:
-    """Cut a range into at most `most` pieces of about `piece_elements`; at least one."""
+def pieces(span: Span, piece_elements: int) -> list[Span]:
+    """Cut a range into at most MOST_PIECES pieces of about `piece_elements`; at least one."""
     count = -(-(span[1] - span[0]) // piece_elements)
-    return parts(span, max(1, min(count, most)))
+    return parts(span, max(1, min(count, MOST_PIECES)))

@@ -86,5 +86,5 @@ class IncastReceiver(Process):
     role = "receive"
 
     port: int
-    senders: int = 4096
+    senders: int | None = None
     bind: str | None = None
