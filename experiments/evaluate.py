@@ -8,6 +8,7 @@ from typing import Any
 from experiments.availability import availability
 from experiments.captures import capture_figures
 from experiments.events import CONTROLLER, read_events
+from experiments.fidelity.guard import FILE as FIDELITY
 from experiments.forbidden.watches import forbidden_figures, watches
 from experiments.probe_figures import probe_flow
 from experiments.run_folder import TrialFolder
@@ -36,6 +37,7 @@ def evaluate(folder: TrialFolder, job: Job, result: TrialResult) -> dict[str, An
     if watched := watches(job.scenario.forbidden, job.scenario.workloads, job.plan):
         figures["forbidden"] = forbidden_figures(folder.samples, watched, trial.phases)
     figures["captures"] = capture_figures(folder.samples, job.scenario.captures)
+    figures["fidelity"] = folder.read_json(FIDELITY) if (folder.path / FIDELITY).exists() else {}
     return figures
 
 
@@ -55,6 +57,7 @@ def no_figures() -> dict[str, Any]:
         "forbidden": {},
         "spans": {},
         "captures": {},
+        "fidelity": {},
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from experiments.inference_energy import energy_problems
 from experiments.workloads.inference import InferenceWorkload
 from experiments.workloads.kind import BYTES_PER_GB, Record
 from topologies.problems import Problem, unknown
@@ -31,6 +32,7 @@ def problems(record: Record) -> Iterator[Problem]:
     yield from _lengths(record)
     yield from _agents(record)
     yield from _weights(record)
+    yield from energy_problems(record)
     objective = record.fields.get("objective")
     if isinstance(objective, str) and objective not in MLPERF:
         yield record.problem(unknown("objective", objective, MLPERF), "objective")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from experiments.inference_energy import energy_figures
 from experiments.measurements.catalogue import REQUESTS
 from experiments.measurements.reading import records
 from experiments.phases import Phase
@@ -40,6 +41,7 @@ def figures(trial: Measured, workload: InferenceWorkload) -> Figures:
     requests = [_by_name(request, hosts) for request in logged(trial, workload)]
     served = {host: _counts(trial, workload, host) for host in workload.candidates}
     weights = served[workload.candidates[0]].get("weights")
+    energy = energy_figures(trial, workload, requests)
     return {
         "objective": {"name": _name(workload), **asdict(objective)},
         "phases": {
@@ -48,6 +50,7 @@ def figures(trial: Measured, workload: InferenceWorkload) -> Figures:
         },
         "servers": served,
         "weights": None if weights is None else _weights(weights, trial),
+        "energy": None if energy is None else asdict(energy),
     }
 
 
@@ -113,6 +116,12 @@ def rows(workload: Sequence[Figures | None]) -> Iterator[Row]:
         yield row("answered by another server", workload, _elsewhere)
     if shown["weights"] is not None:
         yield row("weights there after, s", workload, _weights_took)
+    if shown["energy"] is not None:
+        for key, label in (
+            ("usd_per_million_tokens", "electricity of a million tokens, US dollars"),
+            ("co2_g_per_million_tokens", "its carbon, g CO2"),
+        ):
+            yield row(label, workload, _energy(key))
 
 
 def _times(phase: str, key: str) -> Callable[[Figures], str]:
@@ -145,6 +154,10 @@ def _lost(w: Figures) -> str:
 
 def _elsewhere(w: Figures) -> str:
     return f"{sum(phase['failed_over'] for phase in w['phases'].values()):,}"
+
+
+def _energy(key: str) -> Callable[[Figures], str]:
+    return lambda w: number(w["energy"][key], 3)
 
 
 def _weights_took(w: Figures) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import networkx as nx
 
+from experiments.inference_energy import prepare_energy
 from experiments.run_folder import write_json
 from experiments.workloads.inference import InferenceWorkload
 from experiments.workloads.kind import Preparation
@@ -36,6 +37,7 @@ def prepare(workload: InferenceWorkload, given: Preparation) -> None:
     """
     orders = {user: servers_of(workload, user, given.topology) for user in workload.users}
     write_json(given.folder / "placement.json", orders)
+    prepare_energy(workload, given)
     trace = _trace(workload.trace, given)
     lengths = _trace(workload.lengths, given)
     window_s = (workload.stop_s or given.duration_s) - workload.start_s

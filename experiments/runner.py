@@ -80,7 +80,7 @@ def _run(
 ) -> RunResult:
     started_s = time.monotonic()
     scenario = loaded.scenario
-    shutil.copy(loaded.path, folder.path / "scenario.yaml")
+    _keep_scenario(loaded, folder.path / "scenario.yaml")
     topology = loaded.topology.model_dump(mode="json", by_alias=True)
     write_json(folder.path / TOPOLOGY_FILE, topology)
     plan = scenario_plan(loaded)
@@ -97,6 +97,13 @@ def _run(
     summary = summarise(loaded, outcomes, wall_s, extra)
     write_json(folder.path / "summary.json", summary)
     return RunResult(summary, folder.finish())
+
+
+def _keep_scenario(loaded: LoadedScenario, path: Path) -> None:
+    if loaded.text is None:
+        shutil.copy(loaded.path, path)
+    else:
+        path.write_text(loaded.text, encoding="utf-8")
 
 
 def scenario_plan(loaded: LoadedScenario) -> NetworkPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from experiments.flat import chosen
@@ -60,7 +61,7 @@ def _differences(name: str, comparisons: Sequence[Mapping[str, Any]], level: str
 def _table(name: str, point: Mapping[str, Any], columns: Sequence[str]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", pad_edge=False)
     for axis in point:
-        table.add_column(axis, overflow="fold")
+        table.add_column(escape(axis), overflow="fold")
     for column in columns:
         words = column in ("policy", "difference, seed by seed")
         table.add_column(column, justify="left" if words else "right")

@@ -12,11 +12,12 @@ from pydantic import Field
 
 from experiments.captures import Capture
 from experiments.faults import Fault
+from experiments.fidelity.limits import FidelityLimits
 from experiments.forbidden.rule import Forbidden
 from experiments.phases import Phase, phases
 from experiments.workloads import Workload
 from experiments.workloads.kind import WorkloadName
-from topologies.spec import Strict
+from topologies.spec import FibreType, Strict
 
 
 class Clock(StrEnum):
@@ -58,6 +59,8 @@ class Scenario(Strict):
     description: str = ""
     topology: str
     """A catalogue name, a formula, a TopoHub key or a file, relative to the scenario's folder."""
+    fibre: FibreType | None = None
+    """All spans are of this fibre instead of what the topology says: what if?"""
     clock: Clock = Clock.VIRTUAL
     scale: float = Field(default=10_000.0, ge=1, le=1e9)
     """Capacities and data volumes are divided by this; times never are."""
@@ -72,6 +75,8 @@ class Scenario(Strict):
     line rate."""
     bfd: Bfd = Bfd()
     healing: Healing = Healing()
+    fidelity: FidelityLimits = FidelityLimits()
+    """What the machine may do to a trial before it is void."""
     policies: tuple[str, ...] = Field(default=("fast-reroute-reoptimise",), min_length=1)
     warmup_s: float = Field(default=1.0, ge=0)
     """Left out of every statistic."""

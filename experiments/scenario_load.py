@@ -31,6 +31,8 @@ class LoadedScenario:
     path: Path
     scenario: Scenario
     topology: Topology
+    text: str | None = None
+    """What was given, where it is no file's content."""
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -87,6 +89,8 @@ def check_scenario(
     problems += semantic_problems(data, topology, document.locate, path.parent)
     if problems or scenario is None or topology is None:
         raise InputError(problems)
+    if scenario.fibre is not None:
+        topology = topology.with_fibre(scenario.fibre)
     forbidden = tuple(rule.resolved(topology) for rule in scenario.forbidden)
     scenario = scenario.model_copy(update={"forbidden": forbidden})
     return LoadedScenario(path, scenario, topology)

@@ -18,6 +18,7 @@ from typing import Literal
 
 from experiments.control import ControllerProcess
 from experiments.faults import FaultError, Scene, Step, schedule
+from experiments.fidelity.guard import guarded
 from experiments.network import built_network, wait_for_bfd
 from experiments.processes import ProcessFailed, Running, start_all
 from experiments.programs import programs
@@ -95,6 +96,8 @@ class _Trial:
         wait_for_bfd(job.plan, scenario.bfd, job.policy)
         controller.wait_settled()
         self._stage("starting the workloads")
+        real = scenario.clock is Clock.REAL
+        guard = stack.enter_context(guarded(scenario.fidelity, real, self._out))
         self._start_ns = now_ns() + self._start_margin_ns()
         stop_ns = self._start_ns + round(scenario.duration_s * NS_PER_S)
         running = stack.enter_context(
@@ -102,6 +105,7 @@ class _Trial:
         )
         self._stage("running")
         self._run_faults(running, Scene(job.plan, net, controller), stop_ns)
+        guard.check()
         self._stage("collecting")
         running.wait_all(stop_ns + _FINISH_NS)
         self._end_ns = now_ns()

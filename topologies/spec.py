@@ -200,6 +200,11 @@ class Topology(Strict):
         """The span of that id. Raises KeyError if there is none."""
         return {span.id: span for span in self.spans}[span_id]
 
+    def with_fibre(self, fibre: FibreType) -> Topology:
+        """The same network with all spans of one fibre; a span's declared delay stays."""
+        spans = tuple(span.model_copy(update={"fibre": fibre}) for span in self.spans)
+        return self.model_copy(update={"spans": spans})
+
     def conduits(self) -> dict[str, tuple[Span, ...]]:
         """Each conduit's name with the spans that lie in it, in the file's order."""
         names = dict.fromkeys(conduit for span in self.spans for conduit in span.conduits)

@@ -72,7 +72,12 @@ def _add_listener(parser: ArgumentParser) -> None:
     parser.add_argument("--bind", default="", metavar="ADDRESS", help="(all addresses)")
     parser.add_argument("--port", type=whole(1, MAX_PORT), required=True)
     parser.add_argument("--out", required=True, metavar="FILE", help="counts, JSON")
+    _add_class(parser)
     add_window(parser)
+
+
+def _add_class(parser: ArgumentParser) -> None:
+    parser.add_argument("--dscp", type=whole(0, 63), default=0, help="traffic class (0)")
 
 
 def _add_server(parser: ArgumentParser) -> None:
@@ -204,6 +209,7 @@ def _add_load(parser: ArgumentParser) -> None:
         help="how long to wait for answers after the last request (10)",
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="FILE", help="one JSON line per request")
+    _add_class(parser)
     add_window(parser)
 
 

@@ -147,8 +147,8 @@ class Load:
         self.timeout_ns = round(args.timeout_s * NS_PER_S)
         self.failover_ns = round(args.failover_ms * NS_PER_MS)
         keep = args.connections == "pool"
-        self.servers = [Pool(loop, server, keep) for server in args.servers]
-        self.tools = [Pool(loop, tool, keep) for tool in args.tools]
+        self.servers = [Pool(loop, server, keep, args.dscp) for server in args.servers]
+        self.tools = [Pool(loop, tool, keep, args.dscp) for tool in args.tools]
         self.sent = self.calls = 0
         self.arrivals_over = False
         self.outstanding: dict[int, _Request] = {}

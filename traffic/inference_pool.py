@@ -55,6 +55,8 @@ class _Connection:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if pool.dscp:
+            self.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, pool.dscp << 2)
 
     def connect(self) -> None:
         """Begin to connect. What goes wrong ends the call, if there is one."""
@@ -152,10 +154,15 @@ class _Connection:
 
 
 class Pool:
-    """Connections to one server. keep: for later calls; else each call opens its own."""
+    """Connections to one server.
 
-    def __init__(self, loop: EventLoop, server: tuple[str, int], keep: bool = True) -> None:
-        self.loop, self.server, self.keep = loop, server, keep
+    keep: for later calls; else each call opens its own. dscp: the code point of what they send.
+    """
+
+    def __init__(
+        self, loop: EventLoop, server: tuple[str, int], keep: bool = True, dscp: int = 0
+    ) -> None:
+        self.loop, self.server, self.keep, self.dscp = loop, server, keep, dscp
         self.idle: list[_Connection] = []
 
     @property

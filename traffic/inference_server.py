@@ -217,7 +217,7 @@ def serve_tool(args: Namespace) -> int:
 
 def _run(args: Namespace, model: Model, token_bytes: int, program: str) -> int:
     start_ns, stop_ns = window(args)
-    with listen(args.bind, args.port) as listener, EventLoop() as loop:
+    with listen(args.bind, args.port, args.dscp) as listener, EventLoop() as loop:
         loop.stop_on_signals()
         server = _Server(model, token_bytes, loop)
         if args.weights_from:

@@ -11,11 +11,16 @@ from traffic.event_loop import READ, EventLoop
 _BACKLOG = 1024
 
 
-def listen(bind: str, port: int) -> socket.socket:
-    """A non-blocking listener on bind (empty: all addresses). Raises Failure."""
+def listen(bind: str, port: int, dscp: int = 0) -> socket.socket:
+    """A non-blocking listener on bind (empty: all addresses). Raises Failure.
+
+    dscp: the code point of all that its connections send.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if dscp:  # connections have it from their listener
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
         sock.bind((bind, port))
         sock.listen(_BACKLOG)
         sock.setblocking(False)

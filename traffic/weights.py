@@ -82,7 +82,7 @@ class _Store:
 def serve_weights(args: Namespace) -> int:
     """Send whatever is asked for until the end, and write the counts. Raises Failure."""
     _, stop_ns = window(args)
-    with listen(args.bind, args.port) as listener, EventLoop() as loop:
+    with listen(args.bind, args.port, args.dscp) as listener, EventLoop() as loop:
         loop.stop_on_signals()
         store = _Store(loop)
         on_connection(loop, listener, store.take)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def _with_options(
     if policies:
         changes["policies"] = tuple(dict.fromkeys(policies))
     scenario = loaded.scenario.model_copy(update=changes)
-    return LoadedScenario(loaded.path, scenario, loaded.topology)
+    return replace(loaded, scenario=scenario)
 
 
 def _as_json(result: RunResult) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.cli.telling import print_json, quiet_option, reporter
 from experiments.cli.values import Integer
 from experiments.sample_table import tables
-from experiments.scenario import Clock
-from experiments.study.load import LoadedPoint, LoadedStudy, load_study
+from experiments.study.load import LoadedPoint, LoadedStudy, load_study, require_virtual
 from guest import provide_kernel
 from topologies.problems import InputError, Problem
 
@@ -71,7 +70,7 @@ def _study(
     if trials > _ASK_ABOVE and not yes:
         _ask(loaded, trials)
     checked = loaded.checked_points()
-    _require_virtual(checked, loaded)
+    require_virtual(checked, loaded)
     if check:
         _print_check(name, loaded, _counts(loaded, checked, trials), as_json)
         return 0
@@ -95,12 +94,6 @@ def _ask(loaded: LoadedStudy, trials: int) -> None:
         return
     message = f"{told}; leave out values of the grid or seeds, or give --yes to run them all"
     raise InputError([Problem(loaded.document.locate(("grid",)), message)])
-
-
-def _require_virtual(checked: list[LoadedPoint], loaded: LoadedStudy) -> None:
-    if any(one.loaded.scenario.clock is Clock.REAL for one in checked):
-        message = "a study needs the clock virtual: side by side, real networks disturb each other"
-        raise InputError([Problem(loaded.scenario.locate(("clock",)), message)])
 
 
 def _counts(loaded: LoadedStudy, checked: list[LoadedPoint], trials: int) -> dict[str, int]:

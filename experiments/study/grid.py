@@ -102,7 +102,7 @@ def points(
         return
     first, *rest = axes
     for index, value in enumerate(axis_values(first, topology)):
-        location, changed = _with_value(first, data, value)
+        location, changed = with_value(first, data, value)
         listed = None if isinstance(first.values, str) else index
         here = Placed(first, location, listed, value)
         for point in points(changed, rest, topology):
@@ -122,9 +122,10 @@ def axis_values(axis: Axis, topology: Topology | None) -> Sequence[Any]:
     return EVERYTHING[axis.values](topology)
 
 
-def _with_value(
+def with_value(
     axis: Axis, data: Mapping[str, Any], value: Any
 ) -> tuple[Location, Mapping[str, Any]]:
+    """A scenario's data with one value put in, and where it stands. Raises CannotBePlaced."""
     changed = copy.deepcopy(data)
     location: list[str | int] = []
     here: Any = changed

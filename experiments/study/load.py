@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from experiments.scenario import Clock, Scenario
 from experiments.scenario_load import LoadedScenario, check_scenario, find_scenario
 from experiments.study.grid import (
     EVERYTHING,
@@ -56,6 +57,7 @@ class LoadedStudy:
     """
 
     path: Path
+    text: str
     document: Document
     study: Study
     scenario: Document
@@ -130,7 +132,14 @@ def load_study(name: str) -> LoadedStudy:
     Raises InputError with all problems of its own fields; see also LoadedStudy.checked_points.
     """
     path = _find(name)
-    document = read_document(path)
+    return check_study(read_document(path), path, path.read_text(encoding="utf-8"))
+
+
+def check_study(document: Document, path: Path, text: str) -> LoadedStudy:
+    """Check one document as a study; `path` is what its scenario is relative to.
+
+    text: what was given, for the results' folder. Raises InputError.
+    """
     data = plain(document.data)
     try:
         study = validated(Study, data)
@@ -148,6 +157,7 @@ def load_study(name: str) -> LoadedStudy:
         seeds = tuple(range(first, first + study.seeds))
     return LoadedStudy(
         path,
+        text,
         document,
         study,
         scenario,
@@ -157,6 +167,13 @@ def load_study(name: str) -> LoadedStudy:
         seeds,
         functools.cache(load_topology),
     )
+
+
+def require_virtual(checked: Sequence[LoadedPoint], loaded: LoadedStudy) -> None:
+    """Raise InputError if a point asks for the clock `real`."""
+    if any(one.loaded.scenario.clock is Clock.REAL for one in checked):
+        message = "a study needs the clock virtual: side by side, real networks disturb each other"
+        raise InputError([Problem(loaded.scenario.locate(("clock",)), message)])
 
 
 def _find(name: str) -> Path:
@@ -224,8 +241,6 @@ def _policies(study: Study, scenario: Document) -> tuple[str, ...]:
     """By the grid, else the scenario's; whether they exist is checked with the points."""
     given = study.grid.get(POLICIES_AXIS, scenario.data.get("policies"))
     if given is None:
-        from experiments.scenario import Scenario  # noqa: PLC0415
-
         return tuple(Scenario.model_fields["policies"].default)
     return tuple(plain(given))
 

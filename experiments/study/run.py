@@ -65,7 +65,7 @@ def run_study(
         wanted = list(tasks(checked, loaded.seeds, made_with))
         kept = _kept(folder, wanted, options.retry_failed)
         lacking = [task for task in wanted if task.identity not in kept]
-        write_text(folder.path / "study.yaml", loaded.path.read_text(encoding="utf-8"))
+        write_text(folder.path / "study.yaml", loaded.text)
         failures = _run(folder, lacking, len(kept), options) if lacking else {}
         if failures:
             raise FailedRunError(_not_run(failures, len(wanted)))

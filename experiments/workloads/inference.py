@@ -116,6 +116,10 @@ class InferenceWorkload(ShapedFields):
     timeout_s: float = Field(default=10.0, gt=0)
     failover_ms: float = Field(default=1000.0, gt=0)
     """Without a token for so long, the next server is asked."""
+    dscp: int = Field(default=0, ge=0, le=63)
+    """Of requests, answers and tool calls, both ways; weights are best effort."""
+    joules_per_token: float | None = Field(default=None, gt=0, le=1e6)
+    """What an answer's token costs in electricity, to tell its price and its carbon."""
     objective: str = "llama2-70b"
     """MLPerf's limits for a model; see docs/reference/inference.md for the names."""
     ttft_limit_ms: float | None = Field(default=None, gt=0)
@@ -146,7 +150,7 @@ def _processes(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]
     agents = workload.agents
     calls: dict[str, Any] = {}
     if agents is not None:
-        yield from _tools(agents, slot)
+        yield from _tools(agents, slot, workload.dscp)
         calls = {
             "tools": tuple(slot.address(host, slot.more_port(_TOOL_PORT)) for host in agents.tools),
             "tool_call_tokens": agents.call_tokens,
@@ -163,12 +167,13 @@ def _processes(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]
             timeout_s=workload.timeout_s,
             failover_ms=workload.failover_ms,
             drain_s=min(workload.timeout_s, _LONGEST_DRAIN_S),
+            dscp=workload.dscp,
             **calls,
         )
         yield HostProcess(user, user, load)
 
 
-def _tools(agents: Agents, slot: Slot) -> Iterator[HostProcess]:
+def _tools(agents: Agents, slot: Slot, dscp: int) -> Iterator[HostProcess]:
     for host in agents.tools:
         tool = ToolServer(
             out=slot.out(f"tool-{host}.json"),
@@ -176,6 +181,7 @@ def _tools(agents: Agents, slot: Slot) -> Iterator[HostProcess]:
             slots=agents.slots,
             tool_ms=agents.tool_ms,
             answer_bytes=agents.answer_bytes,
+            dscp=dscp,
         )
         yield HostProcess(f"tool-{host}", host, tool)
 
@@ -207,6 +213,7 @@ def _servers(workload: InferenceWorkload, slot: Slot) -> Iterator[HostProcess]:
             decode_per_request_ms=workload.token_ms_per_request,
             kv_tokens=workload.kv_tokens,
             queue=workload.queue,
+            dscp=workload.dscp,
             **fetched,
         )
         yield HostProcess(f"server-{host}", host, server)

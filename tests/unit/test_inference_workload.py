@@ -115,6 +115,7 @@ def test_rows_show_the_share_within_the_limits_and_failures() -> None:
         "phases": {k: asdict(v) for k, v in impact(requests).items()},
         "servers": {"edge": {}, "campus": {}},
         "weights": {"took_s": None},
+        "energy": {"usd_per_million_tokens": 0.071, "co2_g_per_million_tokens": None},
     }
     found = {row.label: row.values for row in rows([None, figures])}
     assert found["first token p50 / p99, before, ms"] == ("failed", "50.0 / 50.0")
@@ -123,6 +124,8 @@ def test_rows_show_the_share_within_the_limits_and_failures() -> None:
     assert found["requests failed or unfinished"] == ("failed", "1 of 3")
     assert found["answered by another server"] == ("failed", "1")
     assert found["weights there after, s"] == ("failed", "never")
+    assert found["electricity of a million tokens, US dollars"] == ("failed", "0.071")
+    assert found["its carbon, g CO2"] == ("failed", "–")
 
 
 def impact(requests: list[Request]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class InferenceServer(Process):
 
     port: int
     bind: str | None = None
+    dscp: int = 0
     slots: int = 8
     prefill_ms: float = 20.0
     prefill_per_token_ms: float = 0.05
@@ -41,6 +42,7 @@ class ToolServer(Process):
 
     port: int
     bind: str | None = None
+    dscp: int = 0
     slots: int = 8
     tool_ms: float = 50.0
     answer_bytes: int = 4096
@@ -55,6 +57,7 @@ class WeightStore(Process):
 
     port: int
     bind: str | None = None
+    dscp: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,4 +89,5 @@ class InferenceLoad(Process):
     timeout_s: float = 10.0
     failover_ms: float = 1000.0
     drain_s: float = 10.0
+    dscp: int = 0
     seed: int = 0

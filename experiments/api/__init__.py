@@ -1,0 +1,1 @@
+"""What scripts and notebooks import as `fibercut`; see docs/reference/python-api.md."""
