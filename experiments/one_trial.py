@@ -125,12 +125,13 @@ def _outcome(
     job: Job, trial: TrialFolder, died: str | None, virtual_s: float, wall_s: float
 ) -> TrialOutcome:
     status, reason, figures, digest = "failed", died, None, None
+    by_hand = 0
     try:
         result = TrialResult.model_validate(trial.read_json("trial.json"))
     except (OSError, ValueError):
         reason = died or f"the trial left no result (see {trial.logs.name} in its folder)"
     else:
-        status, reason = result.status, result.reason
+        status, reason, by_hand = result.status, result.reason, len(result.by_hand)
         if result.start_ns is not None and status != "failed":
             try:
                 collect(trial, job, result)
@@ -140,7 +141,9 @@ def _outcome(
                 if isinstance(error, OSError) and is_full(error):
                     raise
                 status, reason = "failed", f"the measurements cannot be used: {error}"
-    return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
+    return TrialOutcome(
+        job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s, by_hand
+    )
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Broken:
         first = next(coming, None)
         if first is None:
             raise Refused(f"{fault.kind}: nothing happens in that time")
-        parts = _parts(first)
+        parts = first.everything
         if taken := parts & self._parts():
             raise Refused(self._taken(taken))
         self._begun += 1
@@ -130,10 +130,10 @@ class Broken:
         elif coming is not None:
             one.upcoming = next(one.coming, None)
             # What a random process hits and is broken already is left out, as in a scenario.
-            if not _parts(coming) & (self._parts() - one.parts):
+            if not coming.everything & (self._parts() - one.parts):
                 self._take(one, coming, coming.names[0], coming.act)
                 one.active.append(coming)
-        one.parts = frozenset().union(*map(_parts, one.active))
+        one.parts = frozenset().union(*(effect.everything for effect in one.active))
         if not one.active and one.upcoming is None:
             self._standing.pop(one.number, None)
 
@@ -173,10 +173,6 @@ class Broken:
                 f"{what} is broken already, by fault {by[0].number} ({by[0].name}); mend it first"
             )
         return f"{what} is broken already, by a fault of the scenario"
-
-
-def _parts(effect: Effect) -> frozenset[str]:
-    return frozenset(effect.spans) | frozenset(effect.parts)
 
 
 def _name(fault: FaultFields) -> str:

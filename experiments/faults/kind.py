@@ -104,6 +104,11 @@ class Effect:
     confirm: Act
     parts: tuple[str, ...] = ()
 
+    @property
+    def everything(self) -> frozenset[str]:
+        """All that it breaks."""
+        return frozenset(self.spans) | frozenset(self.parts)
+
     def together_with(self, other: Effect) -> Effect:
         """Both at this one's times and under its names; `other` begins second and ends first."""
 

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from traffic.clock import wake_exactly
+
 TURN = "turn"
 # About 5 ms of computing, which takes no virtual time.
 _IDLE_ROUNDS = 100_000
@@ -45,6 +47,7 @@ class TurnLines(ScriptLines):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(sys.stdin)
+        wake_exactly()
         self._folder = folder
         self._number = 0
 
