@@ -13,6 +13,7 @@ from typing import Protocol
 
 from experiments.disk import is_full
 from experiments.evaluate import evaluate
+from experiments.live.pace import Pace
 from experiments.measurements.collecting import collect
 from experiments.progress import TrialProgress
 from experiments.run_folder import TrialFolder
@@ -46,6 +47,18 @@ class Stop(Protocol):
         ...
 
 
+class Spectator(Protocol):
+    """Somebody who watches trials while they run. Called from several threads."""
+
+    def begin(self, job: Job, trial: TrialFolder) -> Pace:
+        """A trial begins, at a pace that may change while it runs."""
+        ...
+
+    def end(self, job: Job) -> None:
+        """It has ended; its folder is about to change."""
+        ...
+
+
 class _Machine(Protocol):
     """Where a trial runs: the guest, or this machine itself."""
 
@@ -61,6 +74,10 @@ class _Machine(Protocol):
         """Ask the trial to end with what it has."""
         ...
 
+    def keep(self, pace: Pace) -> None:
+        """Hold the trial back as the pace says."""
+        ...
+
 
 def run_trial(
     job: Job,
@@ -68,6 +85,7 @@ def run_trial(
     kernel: GuestKernel | None,
     progress: TrialProgress,
     stop: Stop,
+    spectator: Spectator | None = None,
 ) -> TrialOutcome:
     """Run a job in its (prepared) folder to its end; `stop` ends it with what it has.
 
@@ -79,7 +97,7 @@ def run_trial(
     started_s = time.monotonic()
     if stop.is_set():
         return TrialOutcome(job.policy, job.seed, "interrupted", "not begun", None, None, 0, 0)
-    died, virtual_s = _follow(job, trial, kernel, progress, stop)
+    died, virtual_s = _follow(job, trial, kernel, progress, stop, spectator)
     wall_s = time.monotonic() - started_s
     return _outcome(job, trial, died, virtual_s, wall_s)
 
@@ -90,13 +108,17 @@ def _follow(
     kernel: GuestKernel | None,
     progress: TrialProgress,
     stop: Stop,
+    spectator: Spectator | None,
 ) -> tuple[str | None, float]:
     """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
     virtual_s = 0.0
     asked = False
+    pace = spectator.begin(job, trial) if spectator else None
     try:
         with _machine(job, trial, kernel) as machine:
             while not machine.ended(_POLL_S):
+                if pace is not None:
+                    machine.keep(pace)
                 virtual_s = machine.virtual_s()
                 _tell(progress, job, trial, virtual_s)
                 if stop.is_set() and not asked:
@@ -105,6 +127,9 @@ def _follow(
             virtual_s = machine.virtual_s()
     except GuestError as error:
         return str(error), virtual_s
+    finally:
+        if spectator:
+            spectator.end(job)
     progress.tell(job.name, "evaluating", 1, "")
     return None, virtual_s
 
@@ -196,6 +221,9 @@ class _InGuest:
     def interrupt(self) -> None:
         self._guest.interrupt()
 
+    def keep(self, pace: Pace) -> None:
+        self._guest.set_pace(None if pace.speed is None else pace.is_ahead)
+
 
 class _ThisMachine:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -214,3 +242,6 @@ class _ThisMachine:
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
+
+    def keep(self, pace: Pace) -> None:
+        """Nobody holds back the time of this machine."""

@@ -125,6 +125,7 @@ class _Trial:
             job.scenario.faults, job.plan, job.scenario.duration_s, job.seed
         )
         self._attention = attention = Attention(scene, self._out, job.seed)
+        attention.tell({"step": "start", "t_ns": self._start_ns})
         for step in steps:
             running.wait_until(self._start_ns + step.at_ns, attention.turn)
             self._take(step, scene, attention)
@@ -147,7 +148,7 @@ class _Trial:
                 "done_ns": now_ns(),
             }
         )
-        attention.tell(self._applied[-1])
+        attention.tell({**self._applied[-1], "begins": step.confirm is None})
 
     def _stage(self, text: str) -> None:
         (self._out / "stage").write_text(f"{self._elapsed_s():.3f} {text}\n", encoding="utf-8")

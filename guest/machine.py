@@ -67,6 +67,7 @@ class Guest:
         self._result: GuestResult | None = None
         self._give_up_at_s: float | None = None
         self._clock_ns: int | None = None
+        self._started_s: float | None = None
         self._paused = False
         self._pace: Callable[[float], bool] | None = None
         host.check_memory(self._settings.memory_mb)
@@ -101,11 +102,12 @@ class Guest:
     @property
     def virtual_s(self) -> float:
         """How long the command has been running, in seconds of its own clock."""
-        started_s = self._share.started_s()
-        if started_s is None:
+        if self._started_s is None:
+            self._started_s = self._share.started_s()
+        if self._started_s is None:
             return 0.0
         now_s = time.time() if self._settings.clock == "real" else EPOCH_S
-        return max(0.0, now_s + (self._clock_ns or 0) / 1e9 - started_s)
+        return max(0.0, now_s + (self._clock_ns or 0) / 1e9 - self._started_s)
 
     def poll(self) -> GuestResult | None:
         """The result, or None while the command runs.

@@ -126,12 +126,12 @@ class Broken:
         coming = one.upcoming
         if ending is not None and (coming is None or (ending.until_s or 0.0) <= coming.at_s):
             one.active.remove(ending)
-            self._take(one, ending, ending.names[1], ending.undo)
+            self._take(one, ending, begins=False)
         elif coming is not None:
             one.upcoming = next(one.coming, None)
             # What a random process hits and is broken already is left out, as in a scenario.
             if not coming.everything & (self._parts() - one.parts):
-                self._take(one, coming, coming.names[0], coming.act)
+                self._take(one, coming, begins=True)
                 one.active.append(coming)
         one.parts = frozenset().union(*(effect.everything for effect in one.active))
         if not one.active and one.upcoming is None:
@@ -144,16 +144,17 @@ class Broken:
                 effect.confirm(self._scene)
             except FaultError as error:
                 remarks.append(str(error))
-            self._take(one, effect, effect.names[1], effect.undo)
+            self._take(one, effect, begins=False)
         self._standing.pop(one.number, None)
         return remarks
 
-    def _take(self, one: Standing, effect: Effect, step: str, act: Any) -> None:
+    def _take(self, one: Standing, effect: Effect, *, begins: bool) -> None:
         before_ns = now_ns()
-        act(self._scene)
+        (effect.act if begins else effect.undo)(self._scene)
         self.steps.append(
             {
-                "step": step,
+                "step": effect.names[0 if begins else 1],
+                "begins": begins,
                 "by_hand": one.number,
                 "fault": as_record(one.fault),
                 "spans": list(effect.spans),
