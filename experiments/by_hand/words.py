@@ -162,4 +162,4 @@ def _value(text: str) -> Any:
 
 
 def _place(location: Location) -> str:
-    return ".".join(str(part) for part in location) or "fault"
+    return ".".join(str(part) for part in location).replace("repair_at_s", LASTS) or "fault"
