@@ -19,6 +19,7 @@ from guest.kernel import provide_kernel
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = "tests/unit"
 EMULATION = "tests/emulation"
+BROWSER = "tests/browser"
 # A guest takes one core and about this much memory.
 _GUEST_MEMORY_MB = 2048
 
@@ -56,7 +57,7 @@ def test(
     failed = _check_code(Console(stderr=True, highlight=False))
     targets = _targets(pytest_args, unit=unit)
     parallel: list[str] = []
-    if any(EMULATION in word for word in (*targets, *pytest_args)):
+    if any(path in word for word in (*targets, *pytest_args) for path in (EMULATION, BROWSER)):
         provide_kernel(kernel_source)
         parallel = _side_by_side()
     strict = ["--strict-skips"] if strict_skips else []
@@ -86,7 +87,9 @@ def _targets(pytest_args: Sequence[str], *, unit: bool) -> list[str]:
     if any((ROOT / word.partition("::")[0]).exists() for word in pytest_args if word[:1] != "-"):
         return []
     return [
-        folder for folder in ([UNIT] if unit else [UNIT, EMULATION]) if (ROOT / folder).is_dir()
+        folder
+        for folder in ([UNIT] if unit else [UNIT, EMULATION, BROWSER])
+        if (ROOT / folder).is_dir()
     ]
 
 
