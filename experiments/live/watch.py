@@ -170,6 +170,6 @@ class TrialWatch:
         """Events with their times, which are known once the workloads have begun."""
         if self._start_ns is None:
             return
-        for t_ns, source, said in sorted(self._waiting):
+        for t_ns, source, said in sorted(self._waiting, key=lambda event: event[0]):
             self._events.append((round(self._seconds(t_ns), 6), source, said))
         self._waiting.clear()

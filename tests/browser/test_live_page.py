@@ -95,7 +95,7 @@ def test_every_control_has_a_name_and_the_page_fits_a_phone(
     run: LiveRun, open_page: Callable[..., Page]
 ) -> None:
     page = opened(open_page, run.url, viewport={"width": 390, "height": 844})
-    expect(page.locator("#spans tr")).to_have_count(6)
+    expect(page.locator("#span-rows tr")).to_have_count(6)
     for control in page.locator("button:visible, select:visible, a:visible").all():
         name = control.evaluate(
             "e => e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from controller.ask import NoAnswerError
 from experiments.by_hand.bench import Bench, bench
 from experiments.by_hand.broken import Refused
 from experiments.by_hand.probing import ProbeReport
@@ -28,13 +29,20 @@ def whole(ring: Bench) -> Iterator[None]:
     yield
     if ring.standing:
         ring.mend("all")
-    while ring.ask("pending")["waiting_spans"] or _way(ring) != "n1 n4 n3":
+    until_s = time.monotonic() + 60
+    while not _settled(ring):
+        assert time.monotonic() < until_s
         time.sleep(0.1)
 
 
-def _way(ring: Bench) -> str:
-    """The sites on the way from n1 to n3."""
-    return " ".join(ring.paths("n1", "n3")["path"])
+def _settled(ring: Bench) -> bool:
+    try:
+        pending = ring.ask("pending")
+        way = ring.paths("n1", "n3")["path"]["switches"]
+    except NoAnswerError:  # it was started anew
+        return False
+    waits = pending["spans_waiting_to_be_used"] or not pending["idle"]
+    return not waits and way == ["n1", "n4", "n3"]
 
 
 def _outage_ms(report: ProbeReport) -> list[float | None]:

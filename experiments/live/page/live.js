@@ -11,7 +11,7 @@ let chosen = facts.trials[0];
 let followed = false;
 
 const probes = new Probes($("probes"), facts);
-const map = new NetworkMap($("map"), chooseSpan);
+const map = new NetworkMap($("network-map"), chooseSpan);
 const rows = facts.spans.map(spanRow);
 
 function spanRow(span) {
@@ -19,7 +19,7 @@ function spanRow(span) {
   row.innerHTML = '<td></td><td></td><td><span class="share"></span></td><td><span class="share"></span></td>';
   row.cells[0].textContent = span.id;
   row.cells[1].textContent = span.rate_mbps.toLocaleString("en", { maximumFractionDigits: 1 });
-  $("spans").append(row);
+  $("span-rows").append(row);
   return row;
 }
 
