@@ -127,7 +127,6 @@ def _run_all(
                 spectator,
             )
             for job in jobs
-            for job in jobs
         ]
         return _all_results(futures, stop)
 
