@@ -13,6 +13,8 @@ from experiments.faults import FaultError, Scene, Step
 from traffic.clock import NS_PER_MS, now_ns
 
 _SNAPSHOT_EVERY_NS = 200 * NS_PER_MS
+# In larger networks the counters are written less often: each time costs as much per interface.
+_SPANS_IN_TIME = 200
 _DEVICES = Path("/proc/net/dev")
 
 
@@ -28,6 +30,7 @@ class Attention:
         self._orders = 0
         self._told = 0
         self._snapshot_due_ns = now_ns()
+        self._every_ns = _SNAPSHOT_EVERY_NS * max(1, len(scene.plan.spans) // _SPANS_IN_TIME)
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -43,9 +46,9 @@ class Attention:
             self._broken.catch_up()
         except FaultError as error:
             self._refuse(str(error))
-        self._tell_new_steps()
+        self._tell_new()
         if now_ns() >= self._snapshot_due_ns:
-            self._snapshot_due_ns += _SNAPSHOT_EVERY_NS
+            self._snapshot_due_ns += self._every_ns
             self._write_snapshot()
         return self._broken.due_ns()
 
@@ -58,7 +61,7 @@ class Attention:
             self._broken.others |= step.parts
         else:
             self._broken.others -= step.parts
-        self._tell_new_steps()
+        self._tell_new()
 
     def tell(self, step: dict[str, Any]) -> None:
         """Show a step at once."""
@@ -68,9 +71,7 @@ class Attention:
     def _obey(self, order: dict[str, Any]) -> None:
         try:
             if order["do"] == "mend":
-                _, remarks = self._broken.mend(order["name"])
-                for remark in remarks:
-                    self._refuse(remark)
+                self._broken.mend(order["name"])
             else:
                 self._broken.begin(parse_fault(order["fault"]))
         except (Refused, FaultError) as error:
@@ -79,7 +80,9 @@ class Attention:
     def _refuse(self, said: str) -> None:
         self.tell({"step": "remark", "said": said, "t_ns": now_ns()})
 
-    def _tell_new_steps(self) -> None:
+    def _tell_new(self) -> None:
+        for remark in self._broken.take_remarks():
+            self._refuse(remark)
         for step in self.steps[self._told :]:
             self.tell(step)
         self._told = len(self.steps)

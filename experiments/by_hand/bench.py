@@ -43,7 +43,7 @@ _BENCH_POLICY = "fast-reroute-reoptimise"
 
 
 class Bench:
-    """A built network with its controller; see `bench` and `Work`."""
+    """A built network with its controller; see `bench`."""
 
     def __init__(
         self, topology: Topology, scene: Scene, policy: str, out: Path, seed: int = 1
@@ -111,9 +111,9 @@ class Bench:
         Raises Refused if nothing of that name is broken.
         """
         with self._changed:
-            _, remarks = self._broken.mend(name)
+            self._broken.mend(name)
             self._changed.notify()
-        return remarks
+            return self._broken.take_remarks()
 
     def paths(self, from_: str, to: str) -> Any:
         """Where packets go now, as the controller answers (see controller.ask).
@@ -179,6 +179,7 @@ class Bench:
                     self._broken.catch_up()
                 except FaultError as error:
                     self.remarks.append(str(error))
+                self.remarks += self._broken.take_remarks()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,7 @@ class Broken:
         """What is broken by others now, and is left to them."""
         self.steps: list[dict[str, Any]] = []
         """All that was done, as a trial's events tell it."""
+        self._remarks: list[str] = []
 
     @property
     def standing(self) -> tuple[Standing, ...]:
@@ -85,18 +86,23 @@ class Broken:
             raise
         return one
 
-    def mend(self, name: str) -> tuple[list[Standing], list[str]]:
+    def take_remarks(self) -> list[str]:
+        """What has been found since the last call: faults that had no effect."""
+        taken, self._remarks = self._remarks, []
+        return taken
+
+    def mend(self, name: str) -> list[Standing]:
         """Mend what was broken by hand: by its name, its number, or `all`.
 
-        Returns what was mended, and remarks: of a fault that had no effect. Raises Refused if
-        nothing of that name is broken.
+        Returns what was mended. Raises Refused if nothing of that name is broken.
         """
         chosen = [one for one in self.standing if name in ("all", one.name, str(one.number))]
         if not chosen:
             listed = ", ".join(one.name for one in self.standing) or "nothing"
             raise Refused(f"{name!r} is not broken by hand; broken by hand: {listed}")
-        remarks = [remark for one in chosen for remark in self._end(one)]
-        return chosen, remarks
+        for one in chosen:
+            self._end(one)
+        return chosen
 
     def make_room(self, parts: frozenset[str]) -> list[Standing]:
         """Mend what is in the way of a fault of the scenario's that begins now."""
@@ -126,7 +132,7 @@ class Broken:
         coming = one.upcoming
         if ending is not None and (coming is None or (ending.until_s or 0.0) <= coming.at_s):
             one.active.remove(ending)
-            self._take(one, ending, begins=False)
+            self._undo(one, ending)
         elif coming is not None:
             one.upcoming = next(one.coming, None)
             # What a random process hits and is broken already is left out, as in a scenario.
@@ -137,16 +143,17 @@ class Broken:
         if not one.active and one.upcoming is None:
             self._standing.pop(one.number, None)
 
-    def _end(self, one: Standing) -> Sequence[str]:
-        remarks = []
+    def _end(self, one: Standing) -> None:
         for effect in reversed(one.active):
-            try:
-                effect.confirm(self._scene)
-            except FaultError as error:
-                remarks.append(str(error))
-            self._take(one, effect, begins=False)
+            self._undo(one, effect)
         self._standing.pop(one.number, None)
-        return remarks
+
+    def _undo(self, one: Standing, effect: Effect) -> None:
+        try:
+            effect.confirm(self._scene)
+        except FaultError as error:
+            self._remarks.append(f"{one.name}: {error}")
+        self._take(one, effect, begins=False)
 
     def _take(self, one: Standing, effect: Effect, *, begins: bool) -> None:
         before_ns = now_ns()

@@ -162,9 +162,9 @@ def test_what_is_cut_is_cut_once_and_mended_by_its_name(line: _Line) -> None:
         Refused, match="'quincy' is not broken by hand; broken by hand: quincy-chicago"
     ):
         broken.mend("quincy")
-    mended, remarks = broken.mend("quincy-chicago")
+    mended = broken.mend("quincy-chicago")
     assert [one.name for one in mended] == ["quincy-chicago"]
-    assert not remarks
+    assert not broken.take_remarks()
     assert line.done == ["cut quincy-chicago", "mend quincy-chicago"]
     assert [step["step"] for step in broken.steps] == ["cut", "mend"]
     broken.begin(WORDS.cut(["northern-rail"]))
@@ -197,12 +197,17 @@ def test_what_the_scenario_breaks_is_left_to_it(line: _Line) -> None:
     assert line.done[-1] == "mend quincy-chicago"
 
 
-def test_a_fault_without_effect_is_mended_and_told(line: _Line) -> None:
+def test_a_fault_without_effect_is_mended_and_told(clock: _Clock, line: _Line) -> None:
     broken = _broken()
     broken.begin(WORDS.cut(["quincy-chicago"]))
     line.had_effect = False
-    assert broken.mend("all")[1] == ["it had no effect"]
+    broken.mend("all")
     assert not broken.standing
+    assert broken.take_remarks() == ["quincy-chicago: it had no effect"]
+    broken.begin(WORDS.cut(["quincy-chicago", "for_s=1"]))
+    clock.ns += NS
+    broken.catch_up()
+    assert broken.take_remarks() == ["quincy-chicago: it had no effect"]
 
 
 def test_a_fault_that_the_kernel_refuses_leaves_nothing(line: _Line) -> None:
