@@ -75,7 +75,7 @@ def live(
         paced = speed if loaded.scenario.clock is Clock.VIRTUAL else None
         check_live(loaded, True, paced, port)
         tell_notes(loaded.topology)
-        with watched(loaded, paced, port) as run:
+        with watched(loaded, paced, port, stays=True) as run:
             status = carry_out(loaded, out, kernel_source, run)
             click.echo("The page and its report stay until Ctrl-C.", err=True)
             with suppress(KeyboardInterrupt):

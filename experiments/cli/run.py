@@ -109,7 +109,7 @@ def _run(
     loaded = _with_options(load_scenario(name), seed, trials, clock, policies)
     check_live(loaded, live, speed, port)
     tell_notes(loaded.topology)
-    with watched(loaded, speed, port) if live else nullcontext() as watcher:
+    with watched(loaded, speed, port, stays=False) if live else nullcontext() as watcher:
         return carry_out(loaded, out, kernel_source, watcher, figures, as_json, quiet)
 
 

@@ -47,10 +47,15 @@ def check_live(loaded: LoadedScenario, live: bool, speed: float | None, port: in
 
 
 @contextmanager
-def watched(loaded: LoadedScenario, speed: float | None, port: int | None) -> Iterator[LiveRun]:
-    """The live page of a run, from now to the end of the `with`; says where it is."""
+def watched(
+    loaded: LoadedScenario, speed: float | None, port: int | None, *, stays: bool
+) -> Iterator[LiveRun]:
+    """The live page of a run, from now to the end of the `with`; says where it is.
+
+    stays: the `with` goes on when the run is over.
+    """
     with (
-        closing(LiveRun(loaded, scenario_plan(loaded), speed)) as run,
+        closing(LiveRun(loaded, scenario_plan(loaded), speed, stays=stays)) as run,
         LiveServer(run, port) as server,
     ):
         click.echo(f"live: {server.url}", err=True)

@@ -118,7 +118,7 @@ class _Facts(_Guarded):
 
 
 class _Events(_Guarded):
-    """Server-sent events: all that is known, then what changes, until the page is closed."""
+    """Server-sent events: all that is known, then what changes, until the run is over."""
 
     async def get(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
@@ -131,8 +131,9 @@ class _Events(_Guarded):
                 # Who reads slowly gets more at once, and makes nobody wait.
                 await self.flush()
                 if news["result"]:
-                    self.listeners.discard(self)
+                    break
                 await asyncio.sleep(_TELL_EVERY_S)
+        self.listeners.discard(self)
 
     def on_connection_close(self) -> None:
         self.listeners.discard(self)

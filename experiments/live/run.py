@@ -28,9 +28,19 @@ class LiveRun:
     It is a `Spectator` of the run's trials.
     """
 
-    def __init__(self, loaded: LoadedScenario, plan: NetworkPlan, speed: float | None) -> None:
-        """speed: of all trials at first; None is as fast as they can."""
-        self.loaded, self.plan = loaded, plan
+    def __init__(
+        self,
+        loaded: LoadedScenario,
+        plan: NetworkPlan,
+        speed: float | None,
+        *,
+        stays: bool = False,
+    ) -> None:
+        """speed: of all trials at first; None is as fast as they can.
+
+        stays: the page is there after the run's end, with the report.
+        """
+        self.loaded, self.plan, self._stays = loaded, plan, stays
         self.words = Words(loaded.topology)
         self._speed = speed
         self._lock = threading.Lock()
@@ -83,6 +93,7 @@ class LiveRun:
             "scenario": scenario.name,
             "topology": topology.name,
             "clock": scenario.clock.value,
+            "stays": self._stays,
             "paced": scenario.clock is Clock.VIRTUAL,
             "duration_s": scenario.duration_s,
             "trials": trial_names(scenario),

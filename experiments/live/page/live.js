@@ -151,11 +151,15 @@ function showResult(result) {
   $("result").hidden = false;
   if ($("result").dataset.told) { return; }
   $("result").dataset.told = "yes";
-  const link = document.createElement("a");
-  link.href = "report";
-  link.textContent = "the report";
   const reasons = result.reasons.length ? `: ${result.reasons.join("; ")}` : "";
-  $("result").append(`The run is over (${result.status})${reasons}. Its folder: ${result.folder}; see `, link, ".");
+  $("result").append(`The run is over (${result.status})${reasons}. Its folder: ${result.folder} `);
+  source.close();
+  if (facts.stays) {
+    const link = document.createElement("a");
+    link.href = "report";
+    link.textContent = "See the report";
+    $("result").append(link);
+  }
 }
 
 // The browser connects again by itself; then everything is told from the beginning.
