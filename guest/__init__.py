@@ -4,14 +4,9 @@ from guest.errors import GuestError, SetupError
 from guest.kernel import GuestKernel, cache_folder, find_kernel, provide_kernel
 from guest.machine import Guest
 from guest.progress import Reporter
-<<<<<<< HEAD
+from guest.running import run
 from guest.settings import GuestResult, GuestSettings, Source
 from guest.share import GUEST_OUT, GUEST_PYTHON, GUEST_SOURCE
-=======
-from guest.running import run
-from guest.settings import GuestResult, GuestSettings
-from guest.share import GUEST_OUT
->>>>>>> 0d02c26 (Faults by hand: words, what is broken, a bench for Python; the shell has verbs, scripts and a virtual clock)
 
 __all__ = [
     "GUEST_OUT",
