@@ -20,6 +20,8 @@ from experiments.scenario import Clock
 from experiments.scenario_load import LoadedScenario, load_scenario, shipped_scenarios
 from topologies.files import plain, read_document
 from topologies.load import load_topology
+from topologies.problems import InputError, Problem, suggestion
+from topologies.spec import Topology
 
 _FILES = (".yaml", ".yml", ".json")
 
@@ -88,10 +90,19 @@ def _loaded(
 ) -> LoadedScenario:
     if name in shipped_scenarios() or _is_scenario(Path(name)):
         return load_scenario(name)
-    topology = load_topology(name)
+    topology = _topology(name)
     file = str(Path(name).resolve()) if Path(name).is_file() else name
     fields = open_scenario(topology, file, policies, duration_s)
     return load_scenario(str(write_scenario(fields, folder)))
+
+
+def _topology(name: str) -> Topology:
+    try:
+        return load_topology(name)
+    except InputError as error:
+        near = suggestion(name, list(shipped_scenarios()))
+        scenario = [Problem(name, f"no scenario has this name{near}")] if near else []
+        raise InputError([*scenario, *error.problems]) from None
 
 
 def _is_scenario(path: Path) -> bool:

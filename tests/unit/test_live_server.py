@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from experiments.by_hand.files import STEPS, order_file
+from experiments.cli.ending import ended
+from experiments.cli.main import cli
 from experiments.live.run import LiveRun
 from experiments.live.server import LiveServer
 from experiments.run_folder import TrialFolder
@@ -155,3 +157,20 @@ def test_shipped_scenarios_have_facts() -> None:
         facts = run.facts()
     assert facts["trials"] == ["fast-reroute", "restoration"]
     assert facts["probes"][0]["name"] == "probe-training"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "fiber-cut", "--speed", "1"], "--speed: is for a run that is watched: add --live"),
+        (["run", "fiber-cut", "--port", "0"], "--port: is for a run that is watched: add --live"),
+        (["run", "fiber-cut", "--live", "--clock", "real", "--speed", "1"], "--speed: is for the"),
+        (["live", "fiber-cuts"], "no scenario has this name (did you mean 'fiber-cut'?)"),
+        (["live", "nowhere"], "unknown topology 'nowhere'"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(
+    arguments: list[str], told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(lambda: cli.main(arguments, standalone_mode=False)) == 2
+    assert told in capfd.readouterr().err
