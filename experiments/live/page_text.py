@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
@@ -22,10 +25,10 @@ def page_text(run: LiveRun) -> str:
     scene = make_scene(topology, MapOptions(width_px=_MAP_WIDTH_PX))
     facts = run.facts()
     targets = {
-        "spans": [(f"span-cut span {span['id']}", span["id"]) for span in facts["spans"]],
-        "conduits": [(f"conduit-cut conduit {name}", name) for name in facts["conduits"]],
-        "sites": [(f"site-down site {name}", name) for name in facts["sites"]],
-        "control": [("controller-down", "the controller")],
+        "spans": _choices("span-cut", "span", [span["id"] for span in facts["spans"]]),
+        "conduits": _choices("conduit-cut", "conduit", facts["conduits"]),
+        "sites": _choices("site-down", "site", facts["sites"]),
+        "control": [(json.dumps({"kind": "controller-down"}), "the controller")],
     }
     return environment.get_template("live.html").render(
         facts=facts,
@@ -34,3 +37,8 @@ def page_text(run: LiveRun) -> str:
         targets=targets,
         speeds=SPEEDS,
     )
+
+
+def _choices(kind: str, field: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The faults that a list offers, as JSON, and the words for each."""
+    return [(json.dumps({"kind": kind, field: name}), name) for name in names]

@@ -24,13 +24,14 @@ function spanRow(span) {
 }
 
 function chooseSpan(id) {
-  $("target").value = `span-cut span ${id}`;
+  const option = [...$("target").options].find((one) => JSON.parse(one.value).span === id);
+  option.selected = true;
   chooseTarget();
 }
 
 function chooseTarget() {
-  const [kind, , name] = $("target").value.split(" ");
-  map.choose(kind === "span-cut" ? name : null);
+  const { kind, span } = JSON.parse($("target").value);
+  map.choose(span);
   const manners = kind === "controller-down"
     ? { crash: "crash: it is started anew when mended", hang: "hang: it stands still" }
     : { silent: "silently: nobody is told", carrier: "with loss of carrier" };
@@ -183,9 +184,9 @@ $("trial").addEventListener("change", () => { followed = true; change($("trial")
 $("target").addEventListener("change", chooseTarget);
 $("break").addEventListener("submit", (event) => {
   event.preventDefault();
-  const [kind, field, name] = $("target").value.split(" ");
-  const manner = kind === "controller-down" ? "how" : "visibility";
-  order({ do: "fault", fault: { kind, ...(field && { [field]: name }), [manner]: $("how").value } });
+  const fault = JSON.parse($("target").value);
+  const manner = fault.kind === "controller-down" ? "how" : "visibility";
+  order({ do: "fault", fault: { ...fault, [manner]: $("how").value } });
 });
 $("mend-all").addEventListener("click", () => order({ do: "mend", name: "all" }));
 $("speeds")?.addEventListener("click", (event) => {
