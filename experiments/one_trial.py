@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from experiments.by_hand.files import ONLY_WHILE_IT_RUNS
 from experiments.disk import is_full
 from experiments.evaluate import evaluate
 from experiments.live.pace import Pace
@@ -130,6 +131,8 @@ def _follow(
     finally:
         if spectator:
             spectator.end(job)
+        for name in ONLY_WHILE_IT_RUNS:
+            (trial.path / name).unlink(missing_ok=True)
     progress.tell(job.name, "evaluating", 1, "")
     return None, virtual_s
 

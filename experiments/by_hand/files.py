@@ -15,6 +15,8 @@ SNAPSHOT = "snapshot"
 """The newest counters of all interfaces: `t_ns`, /proc/net/dev, and a last line END."""
 STEPS = "steps.jsonl"
 """What was broken, mended or refused, as it happens."""
+ONLY_WHILE_IT_RUNS = (SNAPSHOT, STEPS)
+"""What was done stands in the trial's events afterwards."""
 ORDERS = "orders"
 END = "end"
 
