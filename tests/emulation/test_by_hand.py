@@ -32,17 +32,15 @@ def whole(ring: Bench) -> Iterator[None]:
     until_s = time.monotonic() + 60
     while not _settled(ring):
         assert time.monotonic() < until_s
-        time.sleep(0.1)
+        time.sleep(1)  # virtual; each question starts a process
 
 
 def _settled(ring: Bench) -> bool:
     try:
         pending = ring.ask("pending")
-        way = ring.paths("n1", "n3")["path"]["switches"]
     except NoAnswerError:  # it was started anew
         return False
-    waits = pending["spans_waiting_to_be_used"] or not pending["idle"]
-    return not waits and way == ["n1", "n4", "n3"]
+    return pending["idle"] and not pending["spans_waiting_to_be_used"]
 
 
 def _outage_ms(report: ProbeReport) -> list[float | None]:
