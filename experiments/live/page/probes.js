@@ -22,6 +22,7 @@ export class Probes {
       <title></title><path class="lost"/><path class="delay" vector-effect="non-scaling-stroke"/></svg>
       <p class="soft"><span class="scale"></span><span>bars: share lost</span></p>`;
     box.querySelector("b").textContent = probe.name;
+    box.querySelector("title").textContent = `${probe.name}: nothing yet`;
     box.querySelector(".ends").textContent = `${probe.from} → ${probe.to}, ${probe.rate_pps.toLocaleString("en")}/s`;
     root.append(box);
     return { box, bins: [], first: 0 };
