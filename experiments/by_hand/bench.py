@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -133,21 +132,23 @@ class Bench:
             raise NoAnswerError(complaint.decode(errors="replace").strip())
         return json.loads(said)
 
-    def start_probe(self, from_: str, to: str, rate_pps: int = 1000) -> RunningProbe:
-        """Probe from a host (or a site's first) to another until it is stopped."""
+    def start_probe(
+        self, from_: str, to: str, rate_pps: int = 1000, seconds: float | None = None
+    ) -> RunningProbe:
+        """Probe from a host (or a site's first) to another, for so long or until it is stopped."""
         sender, receiver = self._host(from_), self._host(to)
         if sender == receiver:
             raise InputError([Problem("probe", f"from {sender} to itself; name two hosts")])
         number = len(self._probes)
-        probe = RunningProbe(self.net, self.plan, sender, receiver, rate_pps, number, self._out)
+        probe = RunningProbe(
+            self.net, self.plan, sender, receiver, rate_pps, number, self._out, seconds
+        )
         self._probes.append(probe)
         return probe
 
     def probe(self, from_: str, to: str, seconds: float = 1.0, rate_pps: int = 1000) -> ProbeReport:
         """Probe for so long, and tell what was lost and how late the rest came."""
-        probe = self.start_probe(from_, to, rate_pps)
-        time.sleep(probe.margin_s + seconds)
-        return probe.stop()
+        return self.start_probe(from_, to, rate_pps, seconds).finish()
 
     @property
     def probes(self) -> tuple[RunningProbe, ...]:

@@ -66,19 +66,22 @@ class RunningProbe:
         rate_pps: int,
         number: int,
         out: Path,
+        seconds: float | None = None,
     ) -> None:
+        """seconds: for how long it sends; None: until it is stopped."""
         self.from_host, self.to_host, self.rate_pps = from_host, to_host, rate_pps
         clock = os.environ.get("FIBERCUT_CLOCK", "real")
-        self.margin_s = _MARGIN_S[clock]
         self._folder = out / "probes" / str(number)
         self._folder.mkdir(parents=True)
         self._rows = self._folder / "received.i64x3"
-        self._start_ns = now_ns() + round(self.margin_s * NS_PER_S)
+        self._start_ns = now_ns() + round(_MARGIN_S[clock] * NS_PER_S)
         port = _FIRST_PORT + number
+        stop_ns = None if seconds is None else self._start_ns + round(seconds * NS_PER_S)
         receiver = ProbeReceiver(out=str(self._rows), port=port)
         sender = ProbeSender(
             out=str(self._folder / "sent.json"),
             start_at_ns=self._start_ns,
+            stop_at_ns=stop_ns,
             to=f"{plan.host(to_host).ip}:{port}",
             rate_pps=rate_pps,
             stamp="schedule" if clock == "virtual" else "clock",
@@ -91,6 +94,11 @@ class RunningProbe:
     def running(self) -> bool:
         """Whether it still sends."""
         return self._stopped is None
+
+    def finish(self) -> ProbeReport:
+        """Wait for the end of a probe that was given one, and tell as `stop` does."""
+        self._sender.wait()
+        return self.stop()
 
     def report(self) -> ProbeReport:
         """What is known so far; packets under way do not count as lost."""

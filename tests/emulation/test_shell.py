@@ -21,15 +21,15 @@ DEADLINE_S = 120
 SCRIPT = """\
 probe n1 n3 &
 sleep 1
-cut n1-n4
-cut n1-n4
+cut n1-n2
+cut n1-n2
 mend nowhere
 sleep 1
 mend all
 probe stop
 paths n1
 n1-host1 ping -c 2 n3-host1
-fault span-loss span=n1-n4
+fault span-loss span=n1-n2
 nonsense
 """
 
@@ -46,9 +46,9 @@ def scripted(script: str) -> str:
 
 def test_a_script_through_a_pipe_gives_the_same_words_each_time() -> None:
     said = scripted(SCRIPT)
-    assert re.search(r"^1\.\d{6} s: n1-n4: span-cut \(mend n1-n4\)$", said, re.MULTILINE)
-    assert "*** n1-n4 is broken already, by fault 1 (n1-n4); mend it first" in said
-    assert "*** 'nowhere' is not broken by hand; broken by hand: n1-n4" in said
+    assert re.search(r"^1\.\d{6} s: n1-n2: span-cut \(mend n1-n2\)$", said, re.MULTILINE)
+    assert "*** n1-n2 is broken already, by fault 1 (n1-n2); mend it first" in said
+    assert "*** 'nowhere' is not broken by hand; broken by hand: n1-n2" in said
     assert re.search(r"n1-host1 → n3-host1: 2,\d{3} sent, [1-9]\d* lost, delay", said)
     assert re.search(r"outage at 1\.\d{6} s: \d+ packets, \d+\.\d{3} ms \(TBM\)", said)
     assert "usage: paths FROM TO" in said
@@ -99,8 +99,8 @@ def test_time_stands_still_while_a_person_thinks(tmp_path: Path) -> None:
     time.sleep(1.5)  # the person thinks; this is no waiting for a condition
     assert _now_s(terminal) - before_s < 0.01
     terminal.until("fibercut> ")
-    terminal.type("cu\tn1-n4 car\t\n")
-    terminal.until("n1-n4: span-cut")
+    terminal.type("cu\tn1-n2 car\t\n")
+    terminal.until("n1-n2: span-cut")
     terminal.until("fibercut> ")
     terminal.type("n1-host1 ping n3-host1\n")
     terminal.until("icmp_seq=3")
@@ -109,4 +109,4 @@ def test_time_stands_still_while_a_person_thinks(tmp_path: Path) -> None:
     terminal.type("\x04")
     assert terminal.end() == 0
     history = (tmp_path / "fibercut" / "shell-history").read_text()
-    assert "cut n1-n4 carrier" in history.replace("  ", " ")
+    assert "cut n1-n2 carrier" in history.replace("  ", " ")
