@@ -33,6 +33,13 @@ def candidates(
     return sorted({name for name in found if name.startswith(text)})
 
 
+def finished(found: Sequence[str]) -> list[str]:
+    """The candidates as readline takes them: a single one is complete, and a space follows."""
+    if len(found) == 1 and not found[0].endswith("="):
+        return [f"{found[0]} "]
+    return list(found)
+
+
 def _fields(words: Words, kind: str, text: str) -> Iterable[str]:
     name, equals, _ = text.partition("=")
     if equals and name in ("span", "conduit", "site", "switch", "towards"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import readline
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.by_hand.words import Words
-from experiments.shell.completion import candidates
+from experiments.shell.completion import candidates, finished
 from experiments.shell.lines import TURN, line_file, write_whole
 from guest import Guest, GuestResult
 from topologies.plan import NetworkPlan
@@ -92,13 +92,13 @@ def _ask(prompt: str) -> str:
 
 
 @contextmanager
-def editing(find: object) -> Iterator[None]:
+def editing(find: Callable[[str, str], Sequence[str]]) -> Iterator[None]:
     """Line editing with completion, and the history of earlier sessions."""
     state: list[str] = []
 
     def complete(text: str, number: int) -> str | None:
         if number == 0:
-            state[:] = find(readline.get_line_buffer(), text)  # type: ignore[operator]
+            state[:] = finished(find(readline.get_line_buffer(), text))
         return state[number] if number < len(state) else None
 
     path = history_file()

@@ -16,7 +16,7 @@ from experiments.by_hand.bench import Bench
 from experiments.by_hand.broken import Refused
 from experiments.by_hand.words import as_record
 from experiments.faults import FaultError
-from experiments.shell.completion import candidates
+from experiments.shell.completion import candidates, finished
 from experiments.shell.lines import ScriptLines
 from topologies.build import CONTROLLER_NODE, NetworkCLI
 from topologies.problems import InputError
@@ -217,6 +217,14 @@ class SessionPrompt(Verbs):
             super().__init__(bench)
         finally:
             readline.write_history_file(history)
+
+    def complete(self, text: str, state: int) -> str | None:
+        """As of cmd.Cmd, with a space after the only candidate."""
+        found: str | None = super().complete(text, state)
+        if state == 0 and found is not None:
+            self.completion_matches = finished(self.completion_matches)
+            found = self.completion_matches[0]
+        return found
 
 
 class ScriptPrompt(Verbs):

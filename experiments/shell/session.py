@@ -5,6 +5,7 @@ Started as `python -m experiments.shell.session SESSION.json`.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,11 @@ def main(arguments: list[str]) -> int:
 def _prompt(bench: Bench, lines: str, folder: Path) -> None:
     if lines == "terminal":
         SessionPrompt(bench, folder / "history")
-    elif lines == "script":
+        return
+    # Mininet tells on standard error what commands say: here all goes one way, in its order.
+    sys.stdout.flush()
+    os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
+    if lines == "script":
         ScriptPrompt(bench, ScriptLines(sys.stdin), echo=True)
     else:
         ScriptPrompt(bench, TurnLines(folder), echo=False)

@@ -14,7 +14,7 @@ from experiments.by_hand.broken import Broken, Refused
 from experiments.by_hand.words import Words, as_record, parse_fault
 from experiments.faults import KINDS, FaultError, Scene
 from experiments.faults.kind import Effect, FaultKind, Occasion
-from experiments.shell.completion import candidates
+from experiments.shell.completion import candidates, finished
 from topologies.load import load_topology
 from topologies.plan import make_plan
 from topologies.problems import InputError
@@ -90,6 +90,9 @@ def test_completion_knows_names_kinds_and_fields() -> None:
     assert after("mend ", ("quincy",)) == ["all", "quincy"]
     assert after("paths quincy-g") == ["quincy-gpu1"]
     assert after("probe quincy quincy-gpu1 ra") == ["rate_pps="]
+    assert finished(["cut"]) == ["cut "]
+    assert finished(["loss="]) == ["loss="]
+    assert finished(["a", "b"]) == ["a", "b"]
 
 
 class _Clock:
