@@ -222,7 +222,8 @@ class SessionPrompt(Verbs):
         """As of cmd.Cmd, with a space after the only candidate."""
         found: str | None = super().complete(text, state)
         if state == 0 and found is not None:
-            self.completion_matches = finished(self.completion_matches)
+            matches: list[str] = self.completion_matches  # type: ignore[has-type]
+            self.completion_matches = finished(matches)
             found = self.completion_matches[0]
         return found
 
