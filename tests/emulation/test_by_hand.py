@@ -37,10 +37,10 @@ def whole(ring: Bench) -> Iterator[None]:
 
 def _settled(ring: Bench) -> bool:
     try:
-        pending = ring.ask("pending")
+        spans = ring.ask("topology")["spans"]
+        return set(spans.values()) == {"live"} and bool(ring.ask("pending")["idle"])
     except NoAnswerError:  # it was started anew
         return False
-    return pending["idle"] and not pending["spans_waiting_to_be_used"]
 
 
 def _outage_ms(report: ProbeReport) -> list[float | None]:
