@@ -39,7 +39,7 @@ def merge_events(trial: TrialFolder, result: TrialResult) -> None:
     """
     start_ns = result.start_ns or 0
     events = [_event(CONTROLLER, told, start_ns) for told in controller_events(trial.path)]
-    for taken in result.steps_since(start_ns):
+    for taken in (*result.steps_since(start_ns), *result.by_hand_since(start_ns)):
         event = {"event": f"fault-{taken['step']}", **taken}
         events.append(_event(TRIAL, event, 0))
     events.sort(key=lambda event: event["t_ns"])

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from experiments.by_hand.files import ONLY_WHILE_IT_RUNS
 from experiments.disk import is_full
 from experiments.evaluate import evaluate
+from experiments.live.pace import Pace
 from experiments.measurements.collecting import collect
 from experiments.progress import StageTeller, TrialProgress
 from experiments.run_folder import TrialFolder
@@ -46,6 +48,18 @@ class Stop(Protocol):
         ...
 
 
+class Spectator(Protocol):
+    """Somebody who watches trials while they run. Called from several threads."""
+
+    def begin(self, job: Job, trial: TrialFolder) -> Pace:
+        """A trial begins, at a pace that may change while it runs."""
+        ...
+
+    def end(self, job: Job) -> None:
+        """It has ended; its folder is about to change."""
+        ...
+
+
 class _Machine(Protocol):
     """Where a trial runs: the guest, or this machine itself."""
 
@@ -61,6 +75,10 @@ class _Machine(Protocol):
         """Ask the trial to end with what it has."""
         ...
 
+    def keep(self, pace: Pace) -> None:
+        """Hold the trial back as the pace says."""
+        ...
+
 
 def run_trial(
     job: Job,
@@ -68,6 +86,7 @@ def run_trial(
     kernel: GuestKernel | None,
     progress: TrialProgress,
     stop: Stop,
+    spectator: Spectator | None = None,
 ) -> TrialOutcome:
     """Run a job in its (prepared) folder to its end; `stop` ends it with what it has.
 
@@ -79,7 +98,7 @@ def run_trial(
     started_s = time.monotonic()
     if stop.is_set():
         return TrialOutcome(job.policy, job.seed, "interrupted", "not begun", None, None, 0, 0)
-    died, virtual_s = _follow(job, trial, kernel, progress, stop)
+    died, virtual_s = _follow(job, trial, kernel, progress, stop, spectator)
     wall_s = time.monotonic() - started_s
     return _outcome(job, trial, died, virtual_s, wall_s)
 
@@ -90,6 +109,7 @@ def _follow(
     kernel: GuestKernel | None,
     progress: TrialProgress,
     stop: Stop,
+    spectator: Spectator | None,
 ) -> tuple[str | None, float]:
     """Run a trial to its end. Returns why it died (if so) and its clock's last reading."""
     virtual_s = 0.0
@@ -98,9 +118,12 @@ def _follow(
     teller = StageTeller(
         progress, job.name, trial.path / "stage", job.scenario.duration_s, tells_speed=exact
     )
+    pace = spectator.begin(job, trial) if spectator else None
     try:
         with _machine(job, trial, kernel) as machine:
             while not machine.ended(_POLL_S):
+                if pace is not None:
+                    machine.keep(pace)
                 virtual_s = machine.virtual_s()
                 teller.tell(virtual_s, time.monotonic())
                 if stop.is_set() and not asked:
@@ -109,6 +132,11 @@ def _follow(
             virtual_s = machine.virtual_s()
     except GuestError as error:
         return str(error), virtual_s
+    finally:
+        if spectator:
+            spectator.end(job)
+        for name in ONLY_WHILE_IT_RUNS:
+            (trial.path / name).unlink(missing_ok=True)
     progress.tell(job.name, "evaluating", 1, "")
     return None, virtual_s
 
@@ -117,12 +145,13 @@ def _outcome(
     job: Job, trial: TrialFolder, died: str | None, virtual_s: float, wall_s: float
 ) -> TrialOutcome:
     status, reason, figures, digest = "failed", died, None, None
+    by_hand = 0
     try:
         result = TrialResult.model_validate(trial.read_json("trial.json"))
     except (OSError, ValueError):
         reason = died or f"the trial left no result (see {trial.logs.name} in its folder)"
     else:
-        status, reason = result.status, result.reason
+        status, reason, by_hand = result.status, result.reason, len(result.by_hand)
         if result.start_ns is not None and status != "failed":
             try:
                 collect(trial, job, result)
@@ -132,7 +161,9 @@ def _outcome(
                 if isinstance(error, OSError) and is_full(error):
                     raise
                 status, reason = "failed", f"the measurements cannot be used: {error}"
-    return TrialOutcome(job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s)
+    return TrialOutcome(
+        job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s, by_hand
+    )
 
 
 @contextmanager
@@ -185,6 +216,9 @@ class _InGuest:
     def interrupt(self) -> None:
         self._guest.interrupt()
 
+    def keep(self, pace: Pace) -> None:
+        self._guest.set_pace(None if pace.speed is None else pace.is_ahead)
+
 
 class _ThisMachine:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -203,3 +237,6 @@ class _ThisMachine:
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
+
+    def keep(self, pace: Pace) -> None:
+        """Nobody holds back the time of this machine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +42,18 @@ class Running:
         self._processes = processes
         self._logs = logs
 
-    def wait_until(self, at_ns: int) -> None:
-        """Sleep until a moment. Raises ProcessFailed if a program fails before."""
-        while (left_ns := at_ns - now_ns()) > 0:
+    def wait_until(self, at_ns: int, meanwhile: Callable[[], int | None]) -> None:
+        """Sleep until a moment. Raises ProcessFailed if a program fails before.
+
+        meanwhile: called at least every 0.1 s; may say when it wants to be called again.
+        """
+        while True:
+            again_ns = meanwhile()
+            left_ns = at_ns - now_ns()
+            if left_ns <= 0:
+                return
+            if again_ns is not None:
+                left_ns = min(left_ns, max(0, again_ns - now_ns()))
             time.sleep(min(left_ns, _POLL_NS) / NS_PER_S)
             self._check()
 

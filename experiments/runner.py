@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.disk import no_more
-from experiments.one_trial import run_trial
+from experiments.one_trial import Spectator, run_trial
 from experiments.preparation import prepare_workloads
 from experiments.progress import TrialProgress
 from experiments.report.page import write_report
@@ -43,15 +43,17 @@ def run(
     folder: RunFolder,
     kernel: GuestKernel | None,
     progress: TrialProgress,
+    spectator: Spectator | None = None,
 ) -> RunResult:
     """Run all policies of a scenario into `folder` and finish it.
 
-    kernel: the guest's, for the clock `virtual`. Ctrl-C ends all trials with what
-    they have measured by then. A failed trial fails alone; the others go on. Raises
-    FailedRunError when the disk takes no more; trials that were whole by then are kept.
+    kernel: the guest's, for the clock `virtual`. spectator: who watches the trials.
+    Ctrl-C ends all trials with what they have measured by then. A failed trial fails
+    alone; the others go on. Raises FailedRunError when the disk takes no more; trials that
+    were whole by then are kept.
     """
     try:
-        result = _run(loaded, folder, kernel, progress)
+        result = _run(loaded, folder, kernel, progress, spectator)
     except OSError as error:
         whole = folder.give_up()
         kept = f"{_counted(whole)} kept in {folder.path}" if whole else "No trial was kept"
@@ -77,6 +79,7 @@ def _run(
     folder: RunFolder,
     kernel: GuestKernel | None,
     progress: TrialProgress,
+    spectator: Spectator | None,
 ) -> RunResult:
     started_s = time.monotonic()
     scenario = loaded.scenario
@@ -91,7 +94,7 @@ def _run(
     ]
     for job in jobs:
         prepare_workloads(job, loaded, folder.new_trial(job.policy, job.seed))
-    outcomes = _run_all(jobs, folder, kernel, progress)
+    outcomes = _run_all(jobs, folder, kernel, progress, spectator)
     wall_s = time.monotonic() - started_s
     extra = {"guest_kernel": kernel.release if kernel else None}
     summary = summarise(loaded, outcomes, wall_s, extra)
@@ -120,14 +123,26 @@ def scenario_plan(loaded: LoadedScenario) -> NetworkPlan:
 
 
 def _run_all(
-    jobs: list[Job], folder: RunFolder, kernel: GuestKernel | None, progress: TrialProgress
+    jobs: list[Job],
+    folder: RunFolder,
+    kernel: GuestKernel | None,
+    progress: TrialProgress,
+    spectator: Spectator | None,
 ) -> list[TrialOutcome]:
     stop = threading.Event()
     # On this machine's own kernel the networks of two trials would be in each other's way.
     side_by_side = len(os.sched_getaffinity(0)) if kernel else 1
     with ThreadPoolExecutor(max_workers=min(len(jobs), side_by_side)) as pool, _ctrl_c(stop):
         futures = [
-            pool.submit(_one, job, folder.new_trial(job.policy, job.seed), kernel, progress, stop)
+            pool.submit(
+                _one,
+                job,
+                folder.new_trial(job.policy, job.seed),
+                kernel,
+                progress,
+                stop,
+                spectator,
+            )
             for job in jobs
         ]
         return _all_results(futures, stop)
@@ -139,8 +154,9 @@ def _one(
     kernel: GuestKernel | None,
     progress: TrialProgress,
     stop: threading.Event,
+    spectator: Spectator | None,
 ) -> TrialOutcome:
-    outcome = run_trial(job, trial, kernel, progress, stop)
+    outcome = run_trial(job, trial, kernel, progress, stop, spectator)
     trial.finish()
     return outcome
 

@@ -20,7 +20,8 @@ class TrialOutcome:
     """What one trial came to.
 
     figures: None unless something was measured; see evaluate.evaluate.
-    digest: SHA-256 of the measurements, None if there are none.
+    digest: SHA-256 of the measurements, None if there are none. by_hand: how often a person
+    has broken or mended something meanwhile.
     """
 
     policy: str
@@ -31,6 +32,7 @@ class TrialOutcome:
     digest: str | None
     virtual_s: float
     wall_s: float
+    by_hand: int = 0
 
 
 def summarise(
@@ -102,5 +104,6 @@ def _policy(trial: TrialOutcome) -> dict[str, Any]:
         "digest": trial.digest,
         "virtual_s": round(trial.virtual_s, 6),
         "wall_s": round(trial.wall_s, 3),
+        **({"steps_by_hand": trial.by_hand} if trial.by_hand else {}),
         **(trial.figures or no_figures()),
     }

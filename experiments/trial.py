@@ -14,8 +14,9 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
+from experiments.by_hand.attention import Attention
 from experiments.control import ControllerProcess
 from experiments.faults import FaultError, Scene, Step, schedule
 from experiments.fidelity.guard import guarded
@@ -57,7 +58,8 @@ class _Trial:
     def __init__(self, job: Job, out: Path) -> None:
         self._job = job
         self._out = out
-        self._applied: list[dict[str, object]] = []
+        self._applied: list[dict[str, Any]] = []
+        self._attention: Attention | None = None
         self._began_ns = now_ns()
         self._start_ns: int | None = None
         self._end_ns: int | None = None
@@ -82,6 +84,7 @@ class _Trial:
             start_ns=self._start_ns,
             end_ns=self._end_ns,
             faults=tuple(self._applied),
+            by_hand=tuple(self._attention.steps) if self._attention else (),
         )
 
     def _measure(self, stack: ExitStack) -> None:
@@ -125,14 +128,17 @@ class _Trial:
         steps, at_the_end = schedule(
             job.scenario.faults, job.plan, job.scenario.duration_s, job.seed
         )
+        self._attention = attention = Attention(scene, self._out, job.seed)
+        attention.tell({"step": "start", "t_ns": self._start_ns})
         for step in steps:
-            running.wait_until(self._start_ns + step.at_ns)
-            self._take(step, scene)
-        running.wait_until(stop_ns)
+            running.wait_until(self._start_ns + step.at_ns, attention.turn)
+            self._take(step, scene, attention)
+        running.wait_until(stop_ns, attention.turn)
         for confirm in at_the_end:
             confirm(scene)
 
-    def _take(self, step: Step, scene: Scene) -> None:
+    def _take(self, step: Step, scene: Scene, attention: Attention) -> None:
+        attention.make_room(step)
         if step.confirm is not None:
             step.confirm(scene)
         before_ns = now_ns()
@@ -146,6 +152,7 @@ class _Trial:
                 "done_ns": now_ns(),
             }
         )
+        attention.tell({**self._applied[-1], "begins": step.confirm is None})
 
     def _stage(self, text: str) -> None:
         (self._out / "stage").write_text(f"{self._elapsed_s():.3f} {text}\n", encoding="utf-8")

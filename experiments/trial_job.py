@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from experiments.run_folder import SCHEMA_VERSION
@@ -38,13 +39,18 @@ class TrialResult(Strict):
     end_ns: int | None
     faults: tuple[dict[str, Any], ...]
     """Each step taken: name, fault's index, spans, and when it began and was done."""
+    by_hand: tuple[dict[str, Any], ...] = ()
+    """The same of what a person has broken and mended meanwhile."""
     schema_version: int = SCHEMA_VERSION
     """Of the trial's folder."""
 
     def steps_since(self, start_ns: int) -> list[dict[str, Any]]:
-        """The steps of all faults with times that count from a moment."""
-        times = ("t_ns", "done_ns")
-        return [{**one, **{time: one[time] - start_ns for time in times}} for one in self.faults]
+        """The steps of the scenario's faults with times that count from a moment."""
+        return _since(start_ns, self.faults)
+
+    def by_hand_since(self, start_ns: int) -> list[dict[str, Any]]:
+        """The same of the steps by hand."""
+        return _since(start_ns, self.by_hand)
 
 
 class TrialFailed(Exception):
@@ -64,3 +70,8 @@ def trial_names(scenario: Scenario) -> list[str]:
 
 def _name(policy: str, seed: int, scenario: Scenario) -> str:
     return policy if scenario.trials == 1 else f"{policy} seed {seed}"
+
+
+def _since(start_ns: int, steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    times = ("t_ns", "done_ns")
+    return [{**one, **{time: one[time] - start_ns for time in times}} for one in steps]

@@ -2,8 +2,9 @@
 
 from guest.errors import GuestError, SetupError
 from guest.kernel import GuestKernel, cache_folder, find_kernel, provide_kernel
-from guest.machine import Guest, run
+from guest.machine import Guest
 from guest.progress import Reporter
+from guest.running import run
 from guest.settings import GuestResult, GuestSettings, Source
 from guest.share import GUEST_OUT, GUEST_PYTHON, GUEST_SOURCE
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn, Self
@@ -25,6 +25,7 @@ from guest.switches import switches_library
 from guest.watch import Sight, Watch
 
 _POLL_S = 0.05
+_PACED_POLL_S = 0.005
 # A reader that is slower than the command stops the guest (and its clock), not the disk's owner.
 _BACKLOG_BYTES = 64 << 20
 
@@ -66,6 +67,9 @@ class Guest:
         self._result: GuestResult | None = None
         self._give_up_at_s: float | None = None
         self._clock_ns: int | None = None
+        self._started_s: float | None = None
+        self._paused = False
+        self._pace: Callable[[float], bool] | None = None
         host.check_memory(self._settings.memory_mb)
         with contextlib.ExitStack() as undo:
             self._share = Share(host.memory_folder(self._settings.memory_mb))
@@ -98,11 +102,12 @@ class Guest:
     @property
     def virtual_s(self) -> float:
         """How long the command has been running, in seconds of its own clock."""
-        started_s = self._share.started_s()
-        if started_s is None:
+        if self._started_s is None:
+            self._started_s = self._share.started_s()
+        if self._started_s is None:
             return 0.0
         now_s = time.time() if self._settings.clock == "real" else EPOCH_S
-        return max(0.0, now_s + (self._clock_ns or 0) / 1e9 - started_s)
+        return max(0.0, now_s + (self._clock_ns or 0) / 1e9 - self._started_s)
 
     def poll(self) -> GuestResult | None:
         """The result, or None while the command runs.
@@ -116,7 +121,8 @@ class Guest:
             return self._finish()
         if self._settings.clock == "virtual":
             self._clock_ns = self._process.memory_word(self._kernel.clock_address)
-        self._process.hold(max(self._backlogs(), default=0) > _BACKLOG_BYTES)
+        backlogged = max(self._backlogs(), default=0) > _BACKLOG_BYTES
+        self._process.hold(backlogged or self._paused or self._is_ahead())
         self._raise_output_errors()
         objection = self._objection()
         if objection is not None:
@@ -134,7 +140,7 @@ class Guest:
                 result = self.poll()
                 if result is not None or (until_s is not None and time.monotonic() > until_s):
                     return result
-                self._process.wait(_POLL_S)
+                self._process.wait(_POLL_S if self._pace is None else _PACED_POLL_S)
             except KeyboardInterrupt:
                 if self._give_up_at_s is not None:
                     self.kill()
@@ -144,8 +150,33 @@ class Guest:
     def interrupt(self, signal_name: str = "INT") -> None:
         """Send the command and its children a signal; end the guest if it goes on for grace_s."""
         self._give_up_at_s = time.monotonic() + self._settings.grace_s
+        self.signal(signal_name)
+
+    def signal(self, signal_name: str) -> None:
+        """Send the command and its children a signal; they may go on."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._orders, f"{signal_name}\n".encode())
+
+    def pause(self) -> None:
+        """Hold the guest, its virtual clock included, and pass on all that it has said."""
+        self._paused = True
+        self.poll()
+        while self._result is None and any(self._backlogs()):
+            self._process.wait(_PACED_POLL_S)
+            self.poll()
+
+    def go_on(self) -> None:
+        """Let a paused guest go on."""
+        self._paused = False
+        self.poll()
+
+    def set_pace(self, is_ahead: Callable[[float], bool] | None) -> None:
+        """Hold the guest whenever its `virtual_s` is ahead of what somebody wants to see.
+
+        Asked a few hundred times a second of `wait`. The guest does not notice: its clock stands
+        still meanwhile.
+        """
+        self._pace = is_ahead
 
     def kill(self) -> None:
         """End the guest at once, with all that it started. Does nothing after its end."""
@@ -191,12 +222,22 @@ class Guest:
     def _backlogs(self) -> list[int]:
         return [relay.backlog_bytes for relay in self._relays]
 
+    def _is_ahead(self) -> bool:
+        wanted_to_end = self._give_up_at_s is not None
+        return not wanted_to_end and self._pace is not None and self._pace(self.virtual_s)
+
     def _objection(self) -> str | None:
         now_s = time.monotonic()
         if self._give_up_at_s is not None and now_s > self._give_up_at_s:
             return f"the command was asked to stop and went on for {self._settings.grace_s:g} s"
         output_bytes = sum(relay.size_bytes for relay in self._relays)
-        sight = Sight(now_s - self._started_at_s, self._clock_ns, output_bytes, self.virtual_s)
+        sight = Sight(
+            now_s - self._started_at_s,
+            self._clock_ns,
+            output_bytes,
+            self.virtual_s,
+            held=self._process.held,
+        )
         return self._watch.objection(sight)
 
     def _finish(self) -> GuestResult:
@@ -238,31 +279,6 @@ class Guest:
         lines = last_lines(log)
         self.kill()
         raise GuestError(reason[0].upper() + reason[1:], log=log, last_lines=lines)
-
-
-def run(
-    command: Sequence[str],
-    *,
-    out_dir: Path | None = None,
-    settings: GuestSettings | None = None,
-    kernel: GuestKernel | None = None,
-    stdin: BinaryIO | None = None,
-    stdout: BinaryIO | None = None,
-    stderr: BinaryIO | None = None,
-) -> GuestResult:
-    """Run a command in a guest and wait for its end; see Guest for arguments and errors."""
-    with Guest(
-        command,
-        out_dir=out_dir,
-        settings=settings,
-        kernel=kernel,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-    ) as guest:
-        result = guest.wait()
-    assert result is not None  # there was no time limit
-    return result
 
 
 def _built_kernel() -> GuestKernel:

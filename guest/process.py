@@ -58,6 +58,11 @@ class KernelProcess:
             self._hear()
         return True
 
+    @property
+    def held(self) -> bool:
+        """Whether it was told to stand still."""
+        return self._stopped
+
     def hold(self, stopped: bool) -> None:
         """Stop the guest, its virtual clock included, or let it go on."""
         if stopped != self._stopped:

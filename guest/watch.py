@@ -19,6 +19,7 @@ class Sight:
     clock_ns: int | None
     output_bytes: int
     virtual_s: float
+    held: bool = False
 
 
 class Watch:
@@ -40,7 +41,7 @@ class Watch:
                 " clock (virtual_limit_s)"
             )
         now = (sight.clock_ns, sight.output_bytes)
-        if settings.clock == "real" or now != self._seen:
+        if settings.clock == "real" or sight.held or now != self._seen:
             self._seen = now
             self._progress_at_s = sight.wall_s
         if sight.wall_s - self._progress_at_s > settings.stall_limit_s:

@@ -15,6 +15,7 @@ from experiments.versions import fibercut_version
 COMMANDS = {
     "demo": ("experiments.cli.run:demo", "Run the main experiment: a conduit is cut, and heals."),
     "run": ("experiments.cli.run:run", "Run a scenario and compare its policies."),
+    "live": ("experiments.cli.live:live", "Watch a run in a browser, cut and mend while it runs."),
     "study": ("experiments.cli.study:study", "Run a grid of scenarios, and tell its statistics."),
     "export": ("experiments.cli.export:export", "Write a run's tables as CSV or Parquet files."),
     "report": ("experiments.cli.report:report", "Write a run's report, or figures for a paper."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from experiments.cli.import_options import tell_notes
 from experiments.cli.options import kernel_source as kernel_source_option
 from experiments.cli.telling import print_json, quiet_option, reporter
 from experiments.cli.values import Integer, OneOf
+from experiments.cli.watching import LIVE_OPTIONS, check_live, watched
 from experiments.flat import HEADLINES
+from experiments.live.run import LiveRun
 from experiments.machine_check import check_real_clock
 from experiments.progress import progress
 from experiments.run_folder import new_run_folder
@@ -71,6 +74,7 @@ def _options(command: Any) -> Any:
             help="Folder for the results.",
         ),
         kernel_source_option,
+        *LIVE_OPTIONS,
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
         quiet_option(expose_value=True),
     )
@@ -106,11 +110,29 @@ def _run(
     policies: Sequence[str],
     out: Path,
     kernel_source: Path | None,
+    live: bool,
+    speed: float | None,
+    port: int | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
     loaded = _with_options(load_scenario(name), seed, trials, clock, policies)
+    check_live(loaded, live, speed, port)
     tell_notes(loaded.topology)
+    with watched(loaded, speed, port, stays=False) if live else nullcontext() as watcher:
+        return carry_out(loaded, out, kernel_source, watcher, figures, as_json, quiet)
+
+
+def carry_out(
+    loaded: LoadedScenario,
+    out: Path,
+    kernel_source: Path | None,
+    watcher: LiveRun | None,
+    figures: Sequence[str] = (),
+    as_json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run a scenario and tell its results. Returns the exit status."""
     kernel: GuestKernel | None = None
     if loaded.scenario.clock is Clock.REAL:
         check_real_clock()
@@ -118,7 +140,9 @@ def _run(
         kernel = provide_kernel(kernel_source, reporter=reporter())
     folder = new_run_folder(out, loaded.scenario.name)
     with progress(trial_names(loaded.scenario), quiet) as shown:
-        result = run_scenario(loaded, folder, kernel, shown)
+        result = run_scenario(loaded, folder, kernel, shown, watcher)
+    if watcher is not None:
+        watcher.finish(result.summary, result.folder)
     if as_json:
         print_json(_as_json(result))
     else:
@@ -165,6 +189,8 @@ def _print(result: RunResult, figures: Sequence[str]) -> None:
     for name, trial in _trials(summary):
         if trial["reason"]:
             console.print(f"[bold]{name}: {trial['status']}[/bold]: {trial['reason']}")
+        if "steps_by_hand" in trial:
+            console.print(f"[bold]{name}: touched by hand[/bold], {trial['steps_by_hand']} steps")
     speed = summary["virtual_s"] / summary["wall_s"] if summary["wall_s"] else 0
     last = f" to {summary['trials'][-1]['seed']}" if "trials" in summary else ""
     console.print(

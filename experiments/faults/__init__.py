@@ -69,6 +69,7 @@ class Step:
     """One moment of a trial's faults: what is done at `at_ns` (after the start).
 
     confirm: raises FaultError when what the step ends had no effect; called before `act`.
+    parts: what the effect breaks; no other fault may break it at the same time.
     """
 
     at_ns: int
@@ -77,6 +78,7 @@ class Step:
     spans: tuple[str, ...]
     act: Act
     confirm: Act | None = None
+    parts: frozenset[str] = frozenset()
 
 
 def schedule(
@@ -101,8 +103,10 @@ def schedule(
 
 def _steps(index: int, effect: Effect) -> list[Step]:
     begin, end = effect.names
-    steps = [Step(round(effect.at_s * _NS_PER_S), begin, index, effect.spans, effect.act)]
+    at_ns = round(effect.at_s * _NS_PER_S)
+    steps = [Step(at_ns, begin, index, effect.spans, effect.act, parts=effect.everything)]
     if effect.until_s is not None:
         at_ns = round(effect.until_s * _NS_PER_S)
-        steps.append(Step(at_ns, end, index, effect.spans, effect.undo, effect.confirm))
+        confirm, parts = effect.confirm, effect.everything
+        steps.append(Step(at_ns, end, index, effect.spans, effect.undo, confirm, parts))
     return steps

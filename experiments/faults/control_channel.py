@@ -76,6 +76,7 @@ def blocked(switches: Sequence[PlannedSwitch], at_s: float, until_s: float | Non
         act=act,
         undo=lambda _scene: pass_again(devices),
         confirm=confirm,
+        parts=_parts(switches),
     )
 
 
@@ -111,7 +112,12 @@ def _delay(fault: ControlDelay, occasion: Occasion) -> Iterator[Effect]:
         act=lambda scene: _set_delays(scene, switches, extra_us),
         undo=lambda scene: _set_delays(scene, switches, 0.0),
         confirm=confirm,
+        parts=_parts(switches),
     )
+
+
+def _parts(switches: Sequence[PlannedSwitch]) -> tuple[str, ...]:
+    return tuple(f"the control channel of {switch.name}" for switch in switches)
 
 
 def _set_delays(scene: Scene, switches: Sequence[PlannedSwitch], extra_us: float) -> None:

@@ -34,6 +34,7 @@ def _effects(fault: ControllerDown, _occasion: Occasion) -> Iterator[Effect]:
         act=lambda scene: scene.controller.crash() if crash else scene.controller.hang(),
         undo=lambda scene: scene.controller.start_again() if crash else scene.controller.go_on(),
         confirm=lambda scene: scene.controller.check_down(),
+        parts=("the controller",),
     )
 
 

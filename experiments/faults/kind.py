@@ -91,7 +91,8 @@ class Effect:
 
     names: of the two steps in the events; `cut` and `mend` where spans carry nothing in
     between. spans: the ids of the spans that it is about. confirm: raises FaultError if it
-    had no effect; called before `undo`, or at the end of the trial.
+    had no effect; called before `undo`, or at the end of the trial. parts: what else than its
+    spans no other fault may break at the same time.
     """
 
     names: tuple[str, str]
@@ -101,6 +102,12 @@ class Effect:
     act: Act
     undo: Act
     confirm: Act
+    parts: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> frozenset[str]:
+        """All that it breaks."""
+        return frozenset(self.spans) | frozenset(self.parts)
 
     def together_with(self, other: Effect) -> Effect:
         """Both at this one's times and under its names; `other` begins second and ends first."""
@@ -117,7 +124,14 @@ class Effect:
             self.confirm(scene)
             other.confirm(scene)
 
-        return replace(self, spans=self.spans + other.spans, act=act, undo=undo, confirm=confirm)
+        return replace(
+            self,
+            spans=self.spans + other.spans,
+            parts=self.parts + other.parts,
+            act=act,
+            undo=undo,
+            confirm=confirm,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""`fibercut shell`: a prompt on a built network, in the guest."""
