@@ -235,6 +235,7 @@ class Timeline {
       const labels = path.labels ? ` (${path.labels} label${path.labels > 1 ? "s" : ""})` : "";
       lines.push([path.flow.name, Timeline.KINDS[path.kind] + labels, path.kind]);
     }
+    if (this.playback.noWays) { lines.push(["paths", `not shown: ${this.playback.noWays}`]); }
     const lost = this.playback.losses.map((probe) => [probe.name, probe.at.reduce(
       (sum, [bin, count]) => sum + ((bin * probe.binMs) / 1000 <= this.timeS ? count : 0), 0)]);
     if (lost.some(([, count]) => count)) {
