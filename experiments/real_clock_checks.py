@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import stat
@@ -10,13 +9,21 @@ import subprocess
 from pathlib import Path
 
 from experiments.diagnosis import REAL, Check
+from experiments.privileges import is_root, sudo_is_open
 from topologies.builder.errors import BuildError
 from topologies.builder.leftovers import leftovers
 
 _MODULES = {
     "openvswitch": "forwards the packets",
-    "sch_netem": "delays and loses packets",
-    "sch_htb": "gives links their rate",
+    "veth": "is the links",
+    "sch_netem": "gives links their delay, rate and loss",
+    "sch_prio": "tells control traffic from data",
+    "sch_htb": "serves the traffic classes, and plain Mininet's links",
+    "sch_ingress": "drops what comes out of a cut fibre",
+    "cls_u32": "finds control traffic",
+    "cls_matchall": "finds the rest",
+    "act_police": "is the buffer of a link",
+    "act_mirred": "joins the two halves of a span with classes",
 }
 _DATABASE = Path("/run/openvswitch/db.sock")
 
@@ -44,12 +51,13 @@ def module_source(name: str, loaded: str, builtin: str) -> str | None:
 
 
 def _root() -> Check:
-    user = os.geteuid()
+    through_sudo = not is_root() and sudo_is_open()
+    found = "yes, through sudo" if through_sudo else "yes" if is_root() else "no"
     return Check(
         "real time",
         "root",
-        user == 0,
-        "yes" if user == 0 else f"no (user {user})",
+        is_root() or through_sudo,
+        found,
         "only root may change the host's network",
         "start fibercut with sudo",
         (REAL,),

@@ -23,6 +23,7 @@ from experiments.cli.watching import LIVE_OPTIONS, check_live, watched
 from experiments.flat import HEADLINES
 from experiments.live.run import LiveRun
 from experiments.machine_check import check_real_clock
+from experiments.privileges import go_on_as_root, results_for_caller
 from experiments.progress import progress
 from experiments.run_folder import new_run_folder
 from experiments.runner import RunResult
@@ -118,6 +119,8 @@ def _run(
 ) -> int:
     loaded = _with_options(load_scenario(name), seed, trials, clock, policies)
     check_live(loaded, live, speed, port)
+    if loaded.scenario.clock is Clock.REAL:
+        go_on_as_root()
     tell_notes(loaded.topology)
     with watched(loaded, speed, port, stays=False) if live else nullcontext() as watcher:
         return carry_out(loaded, out, kernel_source, watcher, figures, as_json, quiet)
@@ -138,11 +141,12 @@ def carry_out(
         check_real_clock()
     else:
         kernel = provide_kernel(kernel_source, reporter=reporter())
-    folder = new_run_folder(out, loaded.scenario.name)
-    with progress(trial_names(loaded.scenario), quiet) as shown:
-        result = run_scenario(loaded, folder, kernel, shown, watcher)
-    if watcher is not None:
-        watcher.finish(result.summary, result.folder)
+    with results_for_caller(out):
+        folder = new_run_folder(out, loaded.scenario.name)
+        with progress(trial_names(loaded.scenario), quiet) as shown:
+            result = run_scenario(loaded, folder, kernel, shown, watcher)
+        if watcher is not None:
+            watcher.finish(result.summary, result.folder)
     if as_json:
         print_json(_as_json(result))
     else:
