@@ -6,6 +6,7 @@ import platform
 import shutil
 import stat
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.diagnosis import REAL, Check
@@ -13,18 +14,9 @@ from experiments.privileges import is_root, sudo_is_open
 from topologies.builder.errors import BuildError
 from topologies.builder.leftovers import leftovers
 
-_MODULES = {
-    "openvswitch": "forwards the packets",
-    "veth": "is the links",
-    "sch_netem": "gives links their delay, rate and loss",
-    "sch_prio": "tells control traffic from data",
-    "sch_htb": "serves the traffic classes, and plain Mininet's links",
-    "sch_ingress": "drops what comes out of a cut fibre",
-    "cls_u32": "finds control traffic",
-    "cls_matchall": "finds the rest",
-    "act_police": "is the buffer of a link",
-    "act_mirred": "joins the two halves of a span with classes",
-}
+_DATAPATH = "openvswitch"
+_OF_LINKS = ("veth", "sch_netem", "sch_prio", "cls_u32", "cls_matchall", "act_police")
+_OF_FAULTS = ("sch_ingress", "sch_htb", "act_gact", "act_mirred")
 _DATABASE = Path("/run/openvswitch/db.sock")
 
 
@@ -32,7 +24,14 @@ def real_clock_checks() -> list[Check]:
     """What the host's own kernel must offer for real time."""
     return [
         _root(),
-        *(_module(name, why) for name, why in _MODULES.items()),
+        _modules("kernel module openvswitch", (_DATAPATH,), "forwards the packets"),
+        _modules("kernel modules for links", _OF_LINKS, "gives spans their delay and rate"),
+        _modules(
+            "kernel modules for faults",
+            _OF_FAULTS,
+            "some faults, traffic classes, plain Mininet",
+            (),
+        ),
         _service(),
         *_leftovers(),
     ]
@@ -64,23 +63,30 @@ def _root() -> Check:
     )
 
 
-def _module(name: str, why: str) -> Check:
+def _modules(
+    title: str, names: Sequence[str], why: str, needed_for: tuple[str, ...] = (REAL,)
+) -> Check:
+    """One check of modules that this kernel may have loaded, built in, or on its disk."""
     release = platform.release()
-    source = module_source(
-        name,
-        _text(Path("/proc/modules")),
-        _text(Path("/lib/modules") / release / "modules.builtin"),
-    )
-    if source is None and _can_be_loaded(name):
-        source = "can be loaded"
+    loaded = _text(Path("/proc/modules"))
+    builtin = _text(Path("/lib/modules") / release / "modules.builtin")
+    sources = {name: module_source(name, loaded, builtin) for name in names}
+    for name, source in sources.items():
+        if source is None and _can_be_loaded(name):
+            sources[name] = "can be loaded"
+    missing = [name for name, source in sources.items() if source is None]
+    found = ", ".join(dict.fromkeys(source for source in sources.values() if source))
+    absent = f"not in this kernel ({release})"
+    if len(names) > 1:
+        absent = f"{', '.join(missing)} {absent}"
     return Check(
         "real time",
-        f"kernel module {name}",
-        source is not None,
-        source or f"not in this kernel ({release})",
+        title,
+        not missing,
+        absent if missing else found,
         why,
-        "use the virtual machine (vagrant up), or a kernel that has the module",
-        (REAL,),
+        "use the virtual machine (vagrant up), or a kernel that has them",
+        needed_for,
     )
 
 

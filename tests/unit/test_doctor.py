@@ -7,10 +7,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from experiments import machine_check
 from experiments.cli import doctor as command
 from experiments.diagnosis import REAL, VIRTUAL, Check, Diagnosis
 from experiments.host_checks import package_checks, tool_checks
 from experiments.real_clock_checks import module_source
+from topologies.problems import InputError
 
 
 def _check(name: str, ok: bool, *needed_for: str) -> Check:
@@ -68,3 +70,16 @@ def test_a_missing_program_and_package_are_told() -> None:
 def test_module_source(name: str, expected: str | None) -> None:
     loaded = "openvswitch 212992 0 - Live 0x0\nnsh 16384 1 openvswitch, Live 0x0\n"
     assert module_source(name, loaded, "kernel/net/sched/sch_netem.ko\n") == expected
+
+
+def test_only_what_the_clock_real_needs_keeps_it_from_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What killed runs have left is removed by the next run: it must get so far."""
+    left = [_check("networks left behind", False), _check("root", True, REAL)]
+    monkeypatch.setattr(machine_check, "real_clock_checks", lambda: left)
+    machine_check.check_real_clock()
+    left.append(_check("kernel module openvswitch", False, REAL))
+    with pytest.raises(InputError, match="openvswitch") as told:
+        machine_check.check_real_clock()
+    assert len(told.value.problems) == 1
