@@ -37,6 +37,5 @@ if [ "$(id -u)" != 0 ]; then
     give_up "this needs root: sudo $(quoted "$here/machine.sh")" 2
 fi
 "$here/system.sh" --start-services
-as_owner ./fibercut list >/dev/null
 as_owner ./fibercut doctor
 "$root/.venv/bin/python" -B "$here/smoke_test.py"
