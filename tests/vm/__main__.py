@@ -64,7 +64,7 @@ def real(
 ) -> int:
     """Boot SYSTEM in QEMU with its own kernel, provision it as Vagrant would, use the clock real.
 
-    Without KVM the machine runs in software, ten times slower or worse: about an hour.
+    Without KVM the machine runs in software, ten times slower or worse: an hour and more.
     """
     _root_and("mmdebstrap", "mkfs.ext4", "qemu-system-x86_64", "ssh", "ssh-keygen")
     chosen = SYSTEMS[system]
