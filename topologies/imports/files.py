@@ -23,6 +23,7 @@ from topologies.problems import InputError, Problem, shown
 # A .json file may also be a topology of our own; see `is_graph_file`.
 SUFFIXES = frozenset({".graphml", ".gml", ".xml", ".txt"})
 MOST_BYTES = 32_000_000
+_DEEPEST = 100
 _SUPPORTED = "GraphML (.graphml), GML (.gml), node-link JSON (.json), SNDlib (.xml, .txt)"
 
 
@@ -73,6 +74,21 @@ def _content(path: Path) -> bytes:
     return content
 
 
+def _is_deeper(data: Any, levels: int) -> bool:
+    """Whether lists and mappings lie in each other deeper than so many levels."""
+    level = [data] if isinstance(data, dict | list) else []
+    for _ in range(levels):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def _text(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -87,6 +103,9 @@ def _json(name: str, content: bytes) -> Mapping[str, Any]:
         raise _bad(name, "not valid JSON: nested too deeply") from None
     except ValueError as error:
         raise _bad(name, f"not valid JSON: {reason(error)}") from None
+    # What is too deep for the reader differs from one Python to the next.
+    if _is_deeper(data, _DEEPEST):
+        raise _bad(name, "not valid JSON: nested too deeply")
     if not isinstance(data, dict):
         raise _bad(name, f"must be a mapping with nodes and edges, not {shown(data)}")
     return data
