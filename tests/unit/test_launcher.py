@@ -184,3 +184,13 @@ def test_the_second_start_costs_next_to_nothing(ready: Checkout) -> None:
     start_ns = time.monotonic_ns()
     ready.run("list")
     assert time.monotonic_ns() - start_ns < 100e6
+
+
+def test_who_does_not_own_the_folder_leaves_no_bytecode(tmp_path: Path) -> None:
+    ready = _ready(tmp_path)
+    tells = '#!/bin/sh\necho "[${PYTHONDONTWRITEBYTECODE-}]"\n'
+    ready.replace(ready.root / ".venv" / "bin" / "python", tells)
+    assert ready.run("list").stdout == "[]\n"
+    if os.geteuid() == 0:  # only root can be another than the owner
+        os.chown(ready.root, 12345, -1)
+        assert ready.run("list").stdout == "[1]\n"
