@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -174,6 +175,8 @@ def _machine(job: Job, trial: TrialFolder, kernel: GuestKernel | None) -> Iterat
             with subprocess.Popen(
                 _command(sys.executable, str(trial.path)),
                 cwd=ROOT,
+                # Traffic's programs start without the packages' folder, where we may be installed.
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
