@@ -20,7 +20,7 @@ from experiments.failure import FailedRunError
 from experiments.versions import versions
 from guest.kernel import cache_folder
 from tests.vm.container import bring, command_in, own
-from tests.vm.machine import MachineDied, make_disk, make_key, running
+from tests.vm.machine import MachineDied, kept_disk, make_disk, running
 from tests.vm.real_clock import walk
 from tests.vm.root_file_system import USER, build, need
 from tests.vm.surroundings import surroundings
@@ -69,13 +69,11 @@ def real(
     _root_and("mmdebstrap", "mkfs.ext4", "qemu-system-x86_64", "ssh", "ssh-keygen")
     chosen = SYSTEMS[system]
     with _work(folder, system) as work:
-        root = work / "root"
-        key = work / "key"
-        if not (work / "disk.img").exists():
-            key = make_key(work)
+        disk = kept_disk(work)
+        if disk is None:
             more = (chosen.kernel, "openssh-server")
-            _built(chosen, root, ubuntu_mirror, ubuntu_keyring, more)
-        disk = make_disk(root, work, key)
+            _built(chosen, work / "root", ubuntu_mirror, ubuntu_keyring, more)
+            disk = make_disk(work / "root", work)
         with running(disk, work, cores, memory_mb) as machine:
             click.echo(f"the machine is up ({machine.accelerator}, {cores} cores)")
             steps = walk(machine, work, PROJECT, click.echo)

@@ -37,25 +37,28 @@ class Disk:
     key: Path
 
 
-def make_key(folder: Path) -> Path:
-    """A key pair for one machine; the private one's path."""
-    key = folder / "key"
-    key.unlink(missing_ok=True)
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+def make_disk(root: Path, folder: Path, size: str = "16G") -> Disk:
+    """A disk from a root file system, with the kernel that is installed in it, and a new key."""
+    disk = _disk(folder)
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(disk.key)]
     subprocess.run(command, check=True)
-    return key
+    make_bootable(root, disk.key.with_suffix(".pub").read_text(), _NAMESERVER)
+    shutil.copy(max((root / "boot").glob("vmlinuz-*")), disk.kernel)
+    shutil.copy(max((root / "boot").glob("initrd.img-*")), disk.initrd)
+    unfinished = disk.image.with_suffix(".partial")
+    make_image(root, unfinished, size)
+    unfinished.rename(disk.image)
+    return disk
 
 
-def make_disk(root: Path, folder: Path, key: Path, size: str = "16G") -> Disk:
-    """A disk from a root file system, with the kernel that is installed in it."""
-    make_bootable(root, key.with_suffix(".pub").read_text(), _NAMESERVER)
-    image = folder / "disk.img"
-    make_image(root, image, size)
-    boot = root / "boot"
-    kernel, initrd = folder / "vmlinuz", folder / "initrd"
-    shutil.copy(max(boot.glob("vmlinuz-*")), kernel)
-    shutil.copy(max(boot.glob("initrd.img-*")), initrd)
-    return Disk(image, kernel, initrd, key)
+def kept_disk(folder: Path) -> Disk | None:
+    """What make_disk has made there before, as its machine has left it; None if it has not."""
+    disk = _disk(folder)
+    return disk if disk.image.exists() else None
+
+
+def _disk(folder: Path) -> Disk:
+    return Disk(folder / "disk.img", folder / "vmlinuz", folder / "initrd", folder / "key")
 
 
 class Machine:
