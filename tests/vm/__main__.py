@@ -87,7 +87,7 @@ def real(
     return 0 if all(step.passed for step in steps) else 1
 
 
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@cli.command()
 @click.argument("system", type=click.Choice(list(SYSTEMS)), default="debian13")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS]...")
 @click.option(
