@@ -97,7 +97,7 @@ class LazyNode(Node):
     ) -> None:
         self.namespace = namespace
         self._owner = owner
-        self._constructed = False
+        self._constructed = self._starting_shell = False
         super().__init__(name, inNamespace=pretend or namespace is not None, **params)
         for attribute in _SHELL_STATE:
             del self.__dict__[attribute]
@@ -120,13 +120,18 @@ class LazyNode(Node):
             return
         self.shell = None
         self.inNamespace: bool = False  # entered by us, not made by mnexec
+        self._starting_shell = True
         try:
             super().startShell(mnopts)
         finally:
+            self._starting_shell = False
             self.inNamespace = self.namespace is not None
 
     def _popen(self, cmd: list[str], **params: Any) -> subprocess.Popen[Any]:
         environment = {**(params.pop("env", None) or os.environ), MARK: self._owner}
+        if self._starting_shell:
+            # A terminal, to which newer versions of ip and tc write colours; programs read it.
+            environment["NO_COLOR"] = "1"
         with self.entered():
             return subprocess.Popen(cmd, env=environment, **params)
 
