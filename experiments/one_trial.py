@@ -161,7 +161,10 @@ def _outcome(
             except (OSError, ValueError, KeyError) as error:
                 if isinstance(error, OSError) and is_full(error):
                     raise
-                status, reason = "failed", f"the measurements cannot be used: {error}"
+                if status == "interrupted":
+                    reason = "ended before its time, and before enough was measured"
+                else:
+                    status, reason = "failed", f"the measurements cannot be used: {error}"
     return TrialOutcome(
         job.policy, job.seed, status, reason, figures, digest, virtual_s, wall_s, by_hand
     )

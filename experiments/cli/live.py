@@ -16,6 +16,7 @@ from experiments.cli.run import carry_out
 from experiments.cli.watching import PORT_OPTION, check_live, watched
 from experiments.live.open_run import open_scenario, write_scenario
 from experiments.live.pace import FASTEST
+from experiments.privileges import go_on_as_root
 from experiments.scenario import Clock
 from experiments.scenario_load import LoadedScenario, load_scenario, shipped_scenarios
 from topologies.files import plain, read_document
@@ -76,6 +77,8 @@ def live(
         loaded = _loaded(name, policies or ("fast-reroute-reoptimise",), duration_s, Path(folder))
         paced = speed if loaded.scenario.clock is Clock.VIRTUAL else None
         check_live(loaded, True, paced, port)
+        if loaded.scenario.clock is Clock.REAL:
+            go_on_as_root()
         tell_notes(loaded.topology)
         with watched(loaded, paced, port, stays=True) as run:
             status = carry_out(loaded, out, kernel_source, run)
