@@ -76,6 +76,7 @@ def test_only_what_the_clock_real_needs_keeps_it_from_running(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What killed runs have left is removed by the next run: it must get so far."""
+    monkeypatch.setattr(machine_check, "is_root", lambda: True)
     left = [_check("networks left behind", False), _check("root", True, REAL)]
     monkeypatch.setattr(machine_check, "real_clock_checks", lambda: left)
     machine_check.check_real_clock()
@@ -83,3 +84,12 @@ def test_only_what_the_clock_real_needs_keeps_it_from_running(
     with pytest.raises(InputError, match="openvswitch") as told:
         machine_check.check_real_clock()
     assert len(told.value.problems) == 1
+
+
+def test_sudo_counts_for_the_doctor_and_not_for_who_goes_on_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine_check, "real_clock_checks", lambda: [_check("root", True, REAL)])
+    monkeypatch.setattr(machine_check, "is_root", lambda: False)
+    with pytest.raises(InputError, match="start this as root"):
+        machine_check.check_real_clock()
