@@ -40,13 +40,17 @@ host_mount $share/out run/fibercut/out async
 
 # What the command is a part of, and its Python: at the same place wherever they lie on the host,
 # because each step of each path that a program takes is a system call of the run.
+# Not below /run, which some programs search through.
+mkdir .fibercut
+mount -t tmpfs -o mode=755 tmpfs .fibercut
 for name in source python; do
     [ -L run/fibercut/share/$name ] || continue
-    mkdir -p run/fibercut/$name run/fibercut/lower/$name run/fibercut/upper/$name run/fibercut/work/$name
-    host_mount $share/$name run/fibercut/lower/$name ro
+    mkdir -p .fibercut/$name .fibercut/lower/$name .fibercut/upper/$name .fibercut/work/$name
+    host_mount $share/$name .fibercut/lower/$name ro
     (
-        cd run/fibercut
+        cd .fibercut
         mount -t overlay -o lowerdir=lower/$name,upperdir=upper/$name,workdir=work/$name overlay $name
+        umount -l lower/$name
     )
 done
 

@@ -21,8 +21,8 @@ from guest.settings import GuestSettings, Source
 
 HERE = Path(__file__).resolve().parent
 GUEST_OUT = "/run/fibercut/out"
-GUEST_SOURCE = "/run/fibercut/source"
-GUEST_PYTHON = "/run/fibercut/python/bin/python3"
+GUEST_SOURCE = "/.fibercut/source"
+GUEST_PYTHON = "/.fibercut/python/bin/python3"
 
 # Every guest has the same kernel command line: the kernel mixes it into its random numbers.
 # So the shared folder, whose name differs, is named as the kernel process's working directory.

@@ -43,12 +43,13 @@ class Joined:
 def joined(runs: Sequence[RunData], *, apart: bool = False) -> Joined:
     """All runs' policies side by side; apart: each run has columns of its own."""
     one_sample = not apart and _one_sample(runs)
-    labelled = [list(_labelled(run, "" if one_sample else run.path.name)) for run in runs]
+    names = [""] * len(runs) if one_sample else _names(runs)
+    labelled = [list(_labelled(run, name)) for run, name in zip(runs, names, strict=True)]
     by_label: dict[str, list[Mapping[str, Any]]] = {}
     for label, told in (pair for run in labelled for pair in run):
         by_label.setdefault(label, []).append(told)
     columns = tuple(_column(label, told) for label, told in by_label.items())
-    return Joined(columns, tuple(_drawn(runs, one_sample)))
+    return Joined(columns, tuple(_drawn(runs, names)))
 
 
 def only(run: RunData, policies: Sequence[str]) -> RunData:
@@ -100,11 +101,17 @@ def _numbers(trial: Mapping[str, Any]) -> dict[str, float]:
     return flat({name: value for name, value in trial.items() if name not in hidden})
 
 
-def _drawn(runs: Sequence[RunData], one_sample: bool) -> Iterator[TrialData]:
+def _names(runs: Sequence[RunData]) -> list[str]:
+    """The folders' names; their whole paths where names alone would not tell them apart."""
+    names = [run.path.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.path) for run in runs]
+
+
+def _drawn(runs: Sequence[RunData], names: Sequence[str]) -> Iterator[TrialData]:
     """Of each column the first trial that measured something."""
     trials = [
-        replace(trial, label=_label(trial.policy, "" if one_sample else run.path.name))
-        for run in runs
+        replace(trial, label=_label(trial.policy, name))
+        for run, name in zip(runs, names, strict=True)
         for trial in run.trials
     ]
     for label in dict.fromkeys(trial.label for trial in trials):

@@ -11,7 +11,7 @@ from experiments.cli.ending import ended
 from experiments.cli.main import COMMANDS, cli
 
 # They hand over to another program, whose output is not theirs.
-WITHOUT_JSON = {"completion", "controller", "exec", "schema", "shell", "test"}
+WITHOUT_JSON = {"completion", "controller", "exec", "live", "schema", "shell", "test"}
 NOT_CLOSE = "qqqqqq"
 
 
@@ -33,7 +33,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, line: str, shell: str = "bash") -
     [
         (["lst"], "'list'"),
         (["controller", "path"], "'paths'"),
-        (["run", "--sed", "3", "fiber-cut"], "'--seed'"),
+        (["run", "--trial", "3", "fiber-cut"], "'--trials'"),
         (["run", "fiber-cut", "--clock", "virtul"], "'virtual'"),
         (["shell", "--policy", "fastreroute"], "'fast-reroute'"),
         (["run", "fibre-cut"], "'fiber-cut'"),

@@ -206,6 +206,8 @@ def test_a_run_that_measured_nothing_has_its_page_and_its_reason(tmp_path: Path)
 def test_a_comparison_pairs_seeds(tmp_path: Path) -> None:
     runs = [make_cut_run(tmp_path / name, ["fast-reroute"], trials=3, worse_ms=worse)
             for name, worse in (("old", 0.0), ("new", 5.0))]  # fmt: skip
+    # Of the same second, and so of the same name.
+    runs = [run.rename(run.parent / "same") for run in runs]
     (told,) = compared(str(runs[0]), str(runs[1]), ["probes.*.failover.tbm_ms"]).differences
     row = next(row for row in told.rows if "training" in row.figure)
     assert told.seeds == 3

@@ -70,14 +70,28 @@ def test_a_summary_that_finds_no_place_leaves_no_run_that_looks_whole(
 ) -> None:
     trials_that(monkeypatch, fast_reroute=None, restoration=None)
 
-    def no_report(*_arguments: Any) -> None:
+    def no_summary(*_arguments: Any) -> None:
         raise FULL
 
-    monkeypatch.setattr(runner, "write_report", no_report)
+    monkeypatch.setattr(runner, "summarise", no_summary)
     folder = new_run_folder(tmp_path, "x")
     with pytest.raises(FailedRunError, match="2 whole trials are kept"):
         run(scenario, folder)
     assert [one.name for one in tmp_path.iterdir()] == [folder.path.name]
+
+
+def test_a_page_that_finds_no_place_leaves_the_run_whole(
+    tmp_path: Path, scenario: LoadedScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials_that(monkeypatch, fast_reroute=None, restoration=None)
+
+    def no_report(*_arguments: Any) -> None:
+        raise FULL
+
+    monkeypatch.setattr(runner, "write_report", no_report)
+    with pytest.raises(FailedRunError, match="The run is whole"):
+        run(scenario, new_run_folder(tmp_path, "x"))
+    assert (tmp_path / "latest" / "summary.json").exists()
 
 
 def test_a_run_that_is_broken_off_before_a_trial_is_whole_leaves_nothing(
