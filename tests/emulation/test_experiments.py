@@ -164,21 +164,14 @@ def test_json_carries_what_is_promised(cut: dict[str, Any]) -> None:
         assert (folder / "trials" / f"{policy}-seed1" / "events.parquet").exists()
 
 
-def test_same_seed_same_bytes_wherever_it_runs_and_another_seed_another_sample(
+def test_same_seed_same_bytes_idle_or_loaded_and_another_seed_another_sample(
     tmp_path: Path,
 ) -> None:
-    """On a loaded machine, in another folder that has no bytecode yet, with other variables."""
-    copy = tmp_path / "some" / "other folder" / "with" / "a" / "copy"
-    for package in SOURCE.packages:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.pyc"))
-    shutil.copy(ROOT / "pyproject.toml", copy)
     idle = run_scenario("replay.yaml", tmp_path, "--seed", "7")
     spin = "import time; end = time.time() + 300\nwhile time.time() < end: pass"
     load = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
     try:
-        loaded = run_scenario(
-            "replay.yaml", tmp_path, "--seed", "7", source=copy, LC_TIME="C", TERM="vt100", TZ="UTC"
-        )
+        loaded = run_scenario("replay.yaml", tmp_path, "--seed", "7")
     finally:
         for process in load:
             process.kill()
@@ -187,6 +180,30 @@ def test_same_seed_same_bytes_wherever_it_runs_and_another_seed_another_sample(
     assert idle["digest"] == loaded["digest"]
     assert idle["digest"] != other["digest"]
     assert idle["policies"]["fast-reroute"]["probes"]["probe"]["total"]["lost"] > 0
+
+
+def samples_of(result: dict[str, Any]) -> dict[str, bytes]:
+    """All that was measured in a run, by file."""
+    folder = ROOT / result["folder"]
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.glob("trials/*/samples/**/*"))
+        if file.is_file()
+    }
+
+
+def test_same_seed_same_samples_wherever_it_runs(tmp_path: Path) -> None:
+    """In another folder, which has no bytecode yet, and with other variables."""
+    copy = tmp_path / "some" / "other folder" / "with" / "a" / "copy"
+    for package in SOURCE.packages:
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    here = run_scenario("replay.yaml", tmp_path, "--seed", "7")
+    there = run_scenario(
+        "replay.yaml", tmp_path, "--seed", "7", source=copy, LC_TIME="C", TERM="vt100", TZ="UTC"
+    )
+    assert len(samples_of(here)) > 2
+    assert samples_of(here) == samples_of(there)
 
 
 def test_an_outage_is_split_and_the_moves_after_it_cost_nothing(tmp_path: Path) -> None:
